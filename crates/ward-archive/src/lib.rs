@@ -1,0 +1,1 @@
+//! Bitmaps kept at ingest, and scope in two independent ways.

@@ -1,0 +1,1 @@
+//! Routes, fields and data classes of a company; pure.

@@ -1,0 +1,1 @@
+//! Custody of signing keys: make, seal, sign, rotate; no way out.

@@ -1,0 +1,1 @@
+//! In-memory views rebuilt from records: issuance slots, revocation, the check.

@@ -1,0 +1,1 @@
+//! Vocabulary of Ward: ids, times, units, secrets, records, verdicts, problems.

@@ -1,0 +1,1 @@
+//! Joiners and leavers: SCIM, the cascade.

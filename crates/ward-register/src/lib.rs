@@ -1,0 +1,1 @@
+//! The register of data subjects: outside id to dense number, existence, erasure.

@@ -1,0 +1,1 @@
+//! Incidents: timeline, holders, scope.

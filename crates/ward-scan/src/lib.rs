@@ -1,0 +1,1 @@
+//! Push scanner over JSON bytes: find, count, mask; pure.

@@ -1,0 +1,1 @@
+//! SQL projection of what the journal says, with its outbox.

@@ -1,0 +1,1 @@
+//! Issuance: OAuth client credentials, typed signing, API keys.

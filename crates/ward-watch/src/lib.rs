@@ -1,0 +1,1 @@
+//! Detectors over the journal and their alerts.

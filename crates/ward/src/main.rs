@@ -1,0 +1,2 @@
+//! The `ward` program.
+fn main() {}
