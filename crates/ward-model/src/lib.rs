@@ -1,1 +1,31 @@
-//! Vocabulary of Ward: ids, times, units, secrets, records, verdicts, problems.
+//! The vocabulary of Ward: the words every room shares, and nothing that acts.
+//!
+//! What it is: ids, times, secrets, reasons, the records the journal keeps and their canonical
+//! encoding, and the one mapping of refusals and failures to RFC 9457 problems.
+//! What it must never do: read a clock, a file, a socket or a random source.
+//! Where it sits: floor 0; every other Ward room looks down on it.
+//! Best test: `record/tests.rs` (every record survives its encoding, no two bytes mean the same).
+
+pub mod caller;
+pub mod column;
+pub mod entry;
+pub mod id;
+pub mod limits;
+pub mod principal;
+pub mod problem;
+pub mod reason;
+pub mod record;
+pub mod secret;
+pub mod time;
+pub mod word;
+
+pub use caller::Caller;
+pub use column::{Column, DecodeError, Text};
+pub use entry::{Entry, Lane, Position, Rows, View};
+pub use id::*;
+pub use principal::{PrincipalKey, PrincipalKind, PrincipalName};
+pub use problem::{Problem, ProblemKind};
+pub use reason::{Reason, Verdict};
+pub use record::Record;
+pub use secret::Secret;
+pub use time::UnixMillis;

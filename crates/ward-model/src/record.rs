@@ -1,0 +1,473 @@
+//! Every record the journal keeps, with its kind number and its columns in order.
+//!
+//! FORMAT: kinds and column orders are final. A record that needs another column gets a new kind.
+//! A payload is `kind u16 LE | columns`; [`Record::decode`] accepts exactly what [`Row::put`]
+//! writes. No raw path, query text or field value of a data subject stands in any column.
+//! Best test: `record/tests.rs`.
+
+mod access;
+mod declare;
+
+pub use access::{Access, Touch};
+
+use crate::column::{Column as _, DecodeError, Octets, Text};
+use crate::entry::{Entry, Lane, Rows};
+use crate::id::*;
+use crate::principal::{PrincipalKey, PrincipalKind};
+use crate::reason::{Reason, Verdict};
+use crate::time::UnixMillis;
+use crate::word::*;
+use declare::records;
+
+/// One row: a kind and its columns.
+pub trait Row {
+    /// The kind number of this row.
+    const KIND: u16;
+    /// Appends the columns.
+    fn put(&self, out: &mut Vec<u8>);
+}
+
+records! {
+    /// The journal was created: its first leaf.
+    1 JournalOpened Priority {
+        /// The log's name (C2SP origin line).
+        name: Text,
+    }
+    /// A node began to serve.
+    2 NodeStarted Priority {
+        /// The program's version.
+        version: Text,
+        /// SHA-256 of the configuration in force.
+        config_digest: [u8; 32],
+    }
+    /// An origin of sequences began; recorded before its first token.
+    10 OriginOpened Issuance {
+        /// The origin.
+        origin: Origin,
+    }
+    /// An origin ended: nothing at or past `end` was or will be issued.
+    11 OriginFenced Issuance {
+        /// The origin.
+        origin: Origin,
+        /// First sequence never used.
+        end: Sequence,
+    }
+    /// A token was entered in the issuance ledger; it may leave once this is recorded.
+    12 TokenIssued Issuance {
+        /// Who handed out the sequence.
+        origin: Origin,
+        /// Its place there.
+        sequence: Sequence,
+        /// Every sequence below is recorded or abandoned.
+        low_water: Sequence,
+        /// Keyed hash of the canonical token.
+        fingerprint: i64,
+        /// The key that signed.
+        key: KeyNumber,
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// The client it was issued to.
+        client_key: PrincipalKey,
+        /// `iat`.
+        issued_at: UnixMillis,
+        /// `exp`.
+        expires_at: UnixMillis,
+        /// How many revocations the issuer had seen when it signed.
+        revocations_seen: i64,
+        /// Whether a login stands behind it.
+        login_proven: bool,
+    }
+    /// An API key was issued.
+    13 ApiKeyIssued Issuance {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// What it is for.
+        kind: ApiKeyKind,
+        /// Keyed hash of the whole API key.
+        hash: [u8; 32],
+        /// Whom it acts for.
+        owner_kind: PrincipalKind,
+        /// Whom it acts for.
+        owner: PrincipalNumber,
+        /// Whom it acts for, as views key it.
+        owner_key: PrincipalKey,
+        /// When it ends.
+        expires_at: UnixMillis,
+    }
+    /// An OAuth client was registered (RFC 6749 §2).
+    14 ClientRegistered Issuance {
+        /// `client_id`.
+        client_id: Text,
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// Keyed hash of the secret.
+        secret_hash: [u8; 32],
+        /// The person answerable.
+        owner: PersonId,
+        /// The person answerable, as views key it.
+        owner_key: PrincipalKey,
+        /// The audience it may ask for.
+        audience: Text,
+        /// Space-separated scopes it may ask for.
+        scope: Text,
+        /// Longest life of its tokens, milliseconds.
+        life_ms_max: i64,
+        /// When the registration ends.
+        expires_at: UnixMillis,
+    }
+    /// One token was revoked.
+    20 TokenRevoked Priority {
+        /// Its origin.
+        origin: Origin,
+        /// Its sequence.
+        sequence: Sequence,
+        /// Why.
+        cause: Cause,
+    }
+    /// Every token of a principal issued so far was revoked.
+    21 PrincipalRevoked Priority {
+        /// Whose.
+        principal: PrincipalNumber,
+        /// Whose, as views key it.
+        principal_key: PrincipalKey,
+        /// Why.
+        cause: Cause,
+    }
+    /// An API key was revoked.
+    22 ApiKeyRevoked Priority {
+        /// Which.
+        api_key: ApiKeyId,
+        /// Why.
+        cause: Cause,
+    }
+    /// A client and every token issued to it so far was revoked.
+    23 ClientRevoked Priority {
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// Why.
+        cause: Cause,
+    }
+    /// A principal may not act any more, by any credential.
+    24 PrincipalSuspended Priority {
+        /// Who.
+        principal: PrincipalNumber,
+        /// Who, as views key it.
+        principal_key: PrincipalKey,
+        /// Why.
+        cause: Cause,
+    }
+    /// A suspended principal may act again; what was revoked stays revoked.
+    25 PrincipalRestored Priority {
+        /// Who.
+        principal: PrincipalNumber,
+        /// Who, as views key it.
+        principal_key: PrincipalKey,
+        /// Why.
+        cause: Cause,
+    }
+    /// Every token under a key issued so far was revoked.
+    26 KeyTokensRevoked Priority {
+        /// The key.
+        key: KeyNumber,
+        /// Why.
+        cause: Cause,
+    }
+    /// A signing key changed state.
+    27 KeyStateChanged Priority {
+        /// The key.
+        key: KeyNumber,
+        /// Its new state.
+        state: KeyState,
+        /// Since when (for `compromised`: the earliest moment it may have been in other hands).
+        since: UnixMillis,
+        /// Why.
+        cause: Cause,
+    }
+    /// Unknown tokens of an imported key from before cut-over may pass once, inside a window.
+    28 GrandfatheringOpened Priority {
+        /// The key.
+        key: KeyNumber,
+        /// `iat` must lie before this.
+        cut_over: UnixMillis,
+        /// `exp` must lie at most this far after cut-over, milliseconds.
+        life_ms_max: i64,
+        /// Nothing new is let in from here on.
+        closes_at: UnixMillis,
+    }
+    /// That window closed.
+    29 GrandfatheringClosed Priority {
+        /// The key.
+        key: KeyNumber,
+        /// Why.
+        cause: Cause,
+    }
+    /// An old token was let in by grandfathering and is known from now on.
+    30 TokenPinned Issuance {
+        /// The key.
+        key: KeyNumber,
+        /// Keyed hash of the canonical token.
+        fingerprint: i64,
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// `exp`.
+        expires_at: UnixMillis,
+    }
+    /// A pinned token was revoked.
+    31 PinRevoked Priority {
+        /// Keyed hash of the canonical token.
+        fingerprint: i64,
+        /// Why.
+        cause: Cause,
+    }
+    /// A signing key came into custody.
+    40 KeyAdded Issuance {
+        /// Its number.
+        key: KeyNumber,
+        /// `kid`.
+        kid: Text,
+        /// How it signs.
+        algorithm: Algorithm,
+        /// What it may sign.
+        purpose: KeyPurpose,
+        /// Where it came from.
+        source: KeySource,
+        /// `iss` of its tokens.
+        issuer: Text,
+        /// Public key: uncompressed P-256 point (65 bytes) or Ed25519 key (32 bytes).
+        public_key: Octets,
+        /// Its state.
+        state: KeyState,
+    }
+    /// Someone can or could read a signing key.
+    41 KeyHolderDeclared Priority {
+        /// The key.
+        key: KeyNumber,
+        /// Who.
+        person: PersonId,
+        /// Who, as views key it.
+        person_key: PrincipalKey,
+        /// Since when.
+        since: UnixMillis,
+        /// How it is known.
+        evidence: CustodyEvidence,
+    }
+    /// A person's row was written: the digest lets the projection be compared with it.
+    50 PersonPut Priority {
+        /// Who.
+        person: PersonId,
+        /// As a principal.
+        principal: PrincipalNumber,
+        /// As views key it.
+        principal_key: PrincipalKey,
+        /// The state.
+        state: PersonState,
+        /// Keyed hash of the canonical row.
+        row_digest: [u8; 32],
+    }
+    /// A leaver's cascade began.
+    51 CascadeStarted Priority {
+        /// This run.
+        cascade: CascadeId,
+        /// Who leaves.
+        person: PersonId,
+        /// Why.
+        cause: Cause,
+        /// When the signal arrived.
+        signalled_at: UnixMillis,
+    }
+    /// A step of a cascade was carried out or is open.
+    52 CascadeStep Priority {
+        /// The run.
+        cascade: CascadeId,
+        /// What.
+        step: CascadeStepKind,
+        /// On what: an API key id, a key number, or 0.
+        target: i64,
+        /// How it stands.
+        outcome: StepOutcome,
+    }
+    /// A cascade ended.
+    53 CascadeFinished Priority {
+        /// The run.
+        cascade: CascadeId,
+        /// Steps still open.
+        open: i32,
+    }
+    /// One decided read, and one data subject in it (0: none). See [`Access`].
+    60 AccessRow Access {
+        /// The request.
+        access: AccessId,
+        /// This row's place, from 0.
+        row: i32,
+        /// How many rows the access has.
+        rows: i32,
+        /// Who read.
+        principal_kind: PrincipalKind,
+        /// Who read.
+        principal: PrincipalNumber,
+        /// Who read, as views key it; all zero when unknown.
+        principal_key: PrincipalKey,
+        /// By which API key.
+        api_key: ApiKeyId,
+        /// By a token of which origin.
+        origin: Origin,
+        /// By which token.
+        sequence: Sequence,
+        /// Signed by which key.
+        key: KeyNumber,
+        /// On which route.
+        route: RouteNumber,
+        /// The task.
+        task: Task,
+        /// From where: an IPv6 or v4-mapped address.
+        source: [u8; 16],
+        /// For whom the caller acts.
+        tenant: TenantNumber,
+        /// A stated purpose's keyed hash, 0 when none.
+        purpose: i64,
+        /// Permit, or refuse with its reason; on an observed route what would have been said.
+        verdict: Verdict,
+        /// Whether the answer left.
+        released: bool,
+        /// Whether the route decided or only watched.
+        mode: RouteMode,
+        /// Where the count comes from.
+        provenance: Provenance,
+        /// Whose record.
+        data_subject: DataSubjectNumber,
+        /// Which fields of it: a bit per slot of the route.
+        fields: i64,
+        /// Status the upstream gave, 0 when not asked.
+        status: i32,
+    }
+    /// An unsafe or streaming request is about to go upstream.
+    61 AccessIntended Access {
+        /// The request.
+        access: AccessId,
+        /// Who.
+        principal: PrincipalNumber,
+        /// Who, as views key it.
+        principal_key: PrincipalKey,
+        /// On which route.
+        route: RouteNumber,
+        /// The task.
+        task: Task,
+    }
+    /// What became of an intent that has no access row.
+    62 IntentClosed Access {
+        /// The request.
+        access: AccessId,
+        /// What became of it.
+        outcome: Outcome,
+    }
+    /// Noise, counted: refusals of one kind from one prefix in one minute.
+    63 RefusalsCounted Refusal {
+        /// The source's /48 (IPv6) or v4-mapped /24.
+        prefix: [u8; 16],
+        /// Why they were refused.
+        reason: Reason,
+        /// The minute, floor of journal time.
+        minute: UnixMillis,
+        /// How many.
+        count: i64,
+    }
+    /// Who exists in a namespace was fed.
+    70 ExistenceFed Access {
+        /// The namespace.
+        namespace: NamespaceNumber,
+        /// How many data subjects exist now.
+        existing: i64,
+        /// How many were deleted.
+        tombstones: i64,
+        /// Numeric ids above this are unconfirmed, not phantoms; -1 when ids are not numbers.
+        watermark: i64,
+    }
+    /// A detector raised an alert.
+    80 AlertRaised Priority {
+        /// The alert.
+        alert: AlertId,
+        /// What was seen.
+        kind: AlertKind,
+        /// By whom.
+        principal: PrincipalNumber,
+        /// About whom.
+        data_subject: DataSubjectNumber,
+        /// Under which key.
+        key: KeyNumber,
+        /// By which API key.
+        api_key: ApiKeyId,
+        /// In which request.
+        access: AccessId,
+        /// On which route.
+        route: RouteNumber,
+        /// Data subjects whose records had left by then in this matter.
+        leaked: i64,
+    }
+    /// An incident was opened.
+    81 IncidentOpened Priority {
+        /// The incident.
+        incident: IncidentId,
+        /// What it is about.
+        kind: AlertKind,
+        /// The key concerned.
+        key: KeyNumber,
+        /// The principal concerned.
+        principal: PrincipalNumber,
+    }
+    /// Something was put on an incident's timeline.
+    82 IncidentNoted Priority {
+        /// The incident.
+        incident: IncidentId,
+        /// What.
+        kind: IncidentEntryKind,
+        /// The alert.
+        alert: AlertId,
+        /// The request.
+        access: AccessId,
+        /// The person (a holder).
+        person: PersonId,
+        /// A note by Ward or an operator; no personal data.
+        note: Text,
+    }
+    /// An incident was closed.
+    83 IncidentClosed Priority {
+        /// The incident.
+        incident: IncidentId,
+        /// Why.
+        note: Text,
+    }
+    /// An operator did something to Ward.
+    90 OperatorActed Priority {
+        /// By which credential.
+        api_key: ApiKeyId,
+        /// What: a verb and a noun.
+        act: Text,
+        /// On what number, 0 when none.
+        target: i64,
+        /// SHA-256 of the exact request, so that it can be held against a copy.
+        digest: [u8; 32],
+    }
+    /// Configuration came into force.
+    91 ConfigLoaded Priority {
+        /// SHA-256 of ward.toml.
+        config: [u8; 32],
+        /// SHA-256 of the compiled catalogue.
+        catalogue: [u8; 32],
+        /// SHA-256 of the policies.
+        policies: [u8; 32],
+    }
+    /// An issuer began to learn or to enforce.
+    92 IssuerModeSet Priority {
+        /// `iss`.
+        issuer: Text,
+        /// The mode.
+        mode: IssuerMode,
+    }
+}
+
+#[cfg(test)]
+mod tests;
