@@ -1,4 +1,5 @@
-//! `shop`: makes the sample company's data if there is none, then serves it until Ctrl-C.
+//! `shop`: makes the sample company's data if there is none, then serves it until Ctrl-C or a
+//! termination signal.
 //! The only place of the shop that reads the clock or writes to the terminal.
 
 use std::io::Write;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use shop::{Clock, Config, Size, Trust};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The sample company: a careless shop.
 #[derive(Parser)]
@@ -60,6 +62,15 @@ async fn main() -> anyhow::Result<()> {
         }
     })
     .with_context(|| format!("making {}", db.display()))?;
+    // Both are caught from here on, so that whoever reads the line below may stop the shop cleanly.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    };
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen}"))?;
@@ -74,12 +85,6 @@ async fn main() -> anyhow::Result<()> {
         Believe::Gate => Trust::Gate { url, audience },
     };
     let config = Config { db, trust, misbehave, clock: Clock::new(unix_seconds) };
-    let stop = async {
-        // Without signals there is no graceful stop, so none is made up.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     shop::serve(listener, config, stop).await.context("serving")
 }
 

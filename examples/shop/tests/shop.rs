@@ -93,7 +93,7 @@ impl Issuer {
     fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| B64.encode(value.to_string().as_bytes());
         let signed = format!("{}.{}", part(header), part(claims));
-        let signature = if header["alg"] == "ES256" {
+        let signature = if header["kid"] == "e" {
             let random = SystemRandom::new();
             self.es256.sign(&random, signed.as_bytes()).unwrap().as_ref().to_vec()
         } else {
