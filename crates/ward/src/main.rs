@@ -1,2 +1,85 @@
-//! The `ward` program.
-fn main() {}
+//! The `ward` program: the command line, and the one place where the rooms meet.
+//!
+//! `cli.rs` says what can be typed; `assemble.rs` opens the rooms and joins them; `api/` answers
+//! for them; `demo.rs` and `tour.rs` show them at work. Exit codes are documented in `--help`.
+
+mod ask;
+mod cli;
+mod client;
+mod clock;
+mod config;
+mod tour;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("no runtime: {error}"));
+            return ExitCode::from(74);
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            let exit = error.downcast_ref::<Exit>().map_or(69, |exit| exit.code);
+            complain(&format!("ward: {error:#}"));
+            ExitCode::from(exit)
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Tour(tour) => return tour::run(&tour.dir, tour.json).await,
+        Command::People(command) => ask::people(command).await?,
+        Command::Keys(command) => ask::keys(command).await?,
+        Command::Tokens(command) => ask::tokens(command).await?,
+        Command::Subjects(command) => ask::subjects(command).await?,
+        Command::Scope(command) => ask::scope(command).await?,
+        Command::WhoRead(command) => ask::who_read(command).await?,
+        Command::Store(command) => return ask::store(command).await,
+        Command::Incidents(command) => ask::incidents(command).await?,
+        _ => {}
+    }
+    Ok(true)
+}
+
+/// An error with its documented exit code.
+#[derive(Debug)]
+pub struct Exit {
+    /// The code of `--help`.
+    pub code: u8,
+    /// What went wrong and what to mend.
+    pub message: String,
+}
+
+impl core::fmt::Display for Exit {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Exit {}
+
+/// Prints the answer to a command.
+pub fn say(text: &str) {
+    // A reader who went away (`| head`) is no failure of ours.
+    let _gone = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints progress: to standard error, so that answers can be piped.
+pub fn progress(text: &str) {
+    let _gone = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn complain(text: &str) {
+    progress(text);
+}

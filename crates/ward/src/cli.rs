@@ -1,0 +1,307 @@
+//! The command line: what can be typed, and what each word means.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Ward: the internal-control system for personal data.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, and all is as it must be; 1 something is not as it must be (verify, tour, \
+check of a store); 2 wrong usage; 64 a configuration, catalogue or policy is wrong; 69 Ward does \
+not run or does not answer; 73 the state directory cannot be used; 74 the disk failed; 75 try \
+again later (port taken, another process in the directory); 78 the state is of a newer version.";
+
+/// What Ward can be told to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run everything with a sample company on this machine: nothing to install.
+    Demo(Demo),
+    /// Play the incident against a running demo, step by step.
+    Tour(Tour),
+    /// Write a first configuration, with a catalogue from an OpenAPI document.
+    Init(Init),
+    /// Check configuration, catalogue and policies: every mistake at once; binds no port.
+    Check(ConfigFile),
+    /// Run the control plane and the gate.
+    Serve(ConfigFile),
+    /// People who work here: list, show, leave.
+    #[command(subcommand)]
+    People(People),
+    /// Signing keys: list, import, rotate, compromised.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Tokens: issue, revoke.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Data subjects: feed who exists.
+    #[command(subcommand)]
+    Subjects(Subjects),
+    /// Exactly whose data was read, by whom, when.
+    Scope(Scope),
+    /// Everyone who read one data subject.
+    WhoRead(WhoRead),
+    /// The journal: verify, prove, export a checkpoint.
+    #[command(subcommand)]
+    Journal(Journal),
+    /// The SQL projection: compare it with the journal.
+    #[command(subcommand)]
+    Store(Store),
+    /// Incidents: list, show, close.
+    #[command(subcommand)]
+    Incidents(Incidents),
+}
+
+/// `ward demo`.
+#[derive(Args, Clone)]
+pub struct Demo {
+    /// Where the demo keeps its state.
+    #[arg(long, default_value = "demo-data")]
+    pub dir: PathBuf,
+    /// First of four ports; 0 takes free ones.
+    #[arg(long, default_value_t = 7780)]
+    pub port_base: u16,
+    /// Print what runs as one JSON line.
+    #[arg(long)]
+    pub json: bool,
+    /// Customers of the sample company.
+    #[arg(long, default_value_t = 200_000)]
+    pub customers: u32,
+}
+
+/// `ward tour`.
+#[derive(Args)]
+pub struct Tour {
+    /// The demo's directory.
+    #[arg(long, default_value = "demo-data")]
+    pub dir: PathBuf,
+    /// Print the steps as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ward init`.
+#[derive(Args)]
+pub struct Init {
+    /// Directory to write to; must not hold a configuration yet.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
+    /// OpenAPI 3.0 or 3.1 document of the service to protect, JSON or YAML.
+    #[arg(long)]
+    pub openapi: Option<PathBuf>,
+    /// Where the service listens.
+    #[arg(long, default_value = "http://127.0.0.1:9000")]
+    pub upstream: String,
+    /// The log's name: a schema-less URL of yours.
+    #[arg(long, default_value = "ward.example/log")]
+    pub name: String,
+}
+
+/// The configuration to use.
+#[derive(Args)]
+pub struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, default_value = "ward.toml")]
+    pub config: PathBuf,
+}
+
+/// Where a running Ward answers.
+#[derive(Args, Clone)]
+pub struct Remote {
+    /// The control plane.
+    #[arg(long, env = "WARD_API", default_value = "http://127.0.0.1:7780")]
+    pub api: String,
+    /// File holding an operator's API key; or put the API key in `WARD_TOKEN`.
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
+    /// Take address and API key from this demo directory.
+    #[arg(long)]
+    pub demo: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ward people`.
+#[derive(Subcommand)]
+pub enum People {
+    /// Everyone, with states.
+    List(Remote),
+    /// One person: what he holds, what he could read.
+    Show { person: String, #[command(flatten)] remote: Remote },
+    /// Cut everything a person holds, now.
+    Leave { person: String, #[command(flatten)] remote: Remote },
+}
+
+/// `ward keys`.
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Every signing key with state and holders.
+    List(Remote),
+    /// Bring in a key others may have read.
+    Import {
+        /// PKCS#8 PEM file.
+        pem: PathBuf,
+        /// `iss` of its tokens.
+        #[arg(long)]
+        issuer: String,
+        /// Persons who could read it (SCIM ids); repeat.
+        #[arg(long)]
+        holder: Vec<String>,
+        /// Let unknown tokens from before now pass once, for this many days (at most 30).
+        #[arg(long)]
+        grandfather_days: Option<i64>,
+        /// Longest life of its tokens, seconds.
+        #[arg(long, default_value_t = 3600)]
+        life_seconds: i64,
+        /// Sign with it from now on.
+        #[arg(long)]
+        activate: bool,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Make a new key and retire this one; its issued tokens live on.
+    Rotate { kid: String, #[command(flatten)] remote: Remote },
+    /// The key is in other hands: only what the ledger knows lives on.
+    Compromised { kid: String, #[command(flatten)] remote: Remote },
+}
+
+/// `ward tokens`.
+#[derive(Subcommand)]
+pub enum Tokens {
+    /// Issue a token for a principal.
+    Issue {
+        /// `customer`, `seller`, `rider`, `person` or `service`.
+        #[arg(long)]
+        kind: String,
+        /// The bare outside id.
+        #[arg(long)]
+        sub: String,
+        /// `aud`.
+        #[arg(long)]
+        audience: String,
+        /// Life, seconds.
+        #[arg(long, default_value_t = 900)]
+        life_seconds: i64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Revoke a token, read from standard input.
+    Revoke(Remote),
+}
+
+/// `ward subjects`.
+#[derive(Subcommand)]
+pub enum Subjects {
+    /// Feed who exists: one id a line.
+    Import {
+        /// The namespace, for example `customer`.
+        namespace: String,
+        /// File of ids, `-` for standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+/// `ward scope`.
+#[derive(Args)]
+pub struct Scope {
+    /// `kind:id`, for example `person:6f1c…`.
+    #[arg(long)]
+    pub principal: Option<String>,
+    /// A signing key's `kid`.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// An API key's id.
+    #[arg(long)]
+    pub api_key: Option<String>,
+    /// From this moment (RFC 3339), inclusive.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// To this moment (RFC 3339), exclusive.
+    #[arg(long)]
+    pub to: Option<String>,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `ward who-read`.
+#[derive(Args)]
+pub struct WhoRead {
+    /// `namespace:id`, for example `customer:100001`.
+    pub data_subject: String,
+    /// From this moment (RFC 3339), inclusive.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// To this moment (RFC 3339), exclusive.
+    #[arg(long)]
+    pub to: Option<String>,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// The directory of a Ward that need not run.
+#[derive(Args)]
+pub struct Offline {
+    /// State directory (`data` of the configuration, or the demo's).
+    #[arg(long, default_value = "demo-data")]
+    pub dir: PathBuf,
+    /// Key file, when it is not in the state directory.
+    #[arg(long)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// `ward journal`.
+#[derive(Subcommand)]
+pub enum Journal {
+    /// Recompute everything from the segments, and hold it against a checkpoint kept outside.
+    Verify {
+        #[command(flatten)]
+        offline: Offline,
+        /// A checkpoint saved outside this machine.
+        #[arg(long)]
+        checkpoint: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The same checks, in words, without a checkpoint from outside.
+    Fsck {
+        #[command(flatten)]
+        offline: Offline,
+    },
+    /// The inclusion proof of one leaf.
+    Prove {
+        /// The leaf's index.
+        index: i64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// The newest signed checkpoint: keep it somewhere else.
+    Checkpoint(Remote),
+}
+
+/// `ward store`.
+#[derive(Subcommand)]
+pub enum Store {
+    /// Compare every row with its record; a row without one is an incident.
+    Verify(Remote),
+}
+
+/// `ward incidents`.
+#[derive(Subcommand)]
+pub enum Incidents {
+    /// All incidents.
+    List(Remote),
+    /// One incident with its timeline.
+    Show { incident: i64, #[command(flatten)] remote: Remote },
+    /// Close one, with a note.
+    Close { incident: i64, #[arg(long)] note: String, #[command(flatten)] remote: Remote },
+}
