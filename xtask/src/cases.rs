@@ -31,7 +31,7 @@ pub fn run(house: &House, bless: bool) -> Result<()> {
         println!("cases: {} written to {LIST}", real.len());
         return Ok(());
     }
-    let listed = house.read(LIST)?;
+    let listed = house.read(LIST).context("no list yet? cargo xtask cases --bless")?;
     let listed: BTreeSet<String> = listed.lines().map(str::to_owned).collect();
     settle("cases", &difference(&listed, &real)).with_context(|| {
         format!("{LIST} differs (- listed, + real); if that is meant: cargo xtask cases --bless")

@@ -118,7 +118,7 @@ fn counted(
 ) -> Result<()> {
     let mut command = house.command("cargo", words);
     command.env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
-    run::watched(command, &mut std::io::stdout(), &mut |line| {
+    run::watched(command, &mut |line| {
         count.add(read(line).unwrap_or_default());
     })
 }

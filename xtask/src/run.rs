@@ -1,5 +1,6 @@
 //! Runs other programs: never with standard input, always with the command named on failure.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -28,13 +29,17 @@ pub fn works(mut command: Command) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
+/// Runs to the end with both outputs in a file. WHY: a file, unlike a pipe, is not held open by a
+/// server that outlives the command.
+pub fn logged(mut command: Command, log: File) -> Result<()> {
+    let shown = shown(&command);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    ended(&shown, command.status().with_context(|| shown.clone())?)
+}
+
 /// Runs to the end, hands over each line of both outputs in the order written, and copies it to
-/// `out`.
-pub fn watched(
-    mut command: Command,
-    out: &mut impl Write,
-    see: &mut impl FnMut(&str),
-) -> Result<()> {
+/// the screen.
+pub fn watched(mut command: Command, see: &mut impl FnMut(&str)) -> Result<()> {
     let shown = shown(&command);
     let (reader, writer) = std::io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
@@ -43,7 +48,7 @@ pub fn watched(
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        out.write_all(&line)?;
+        std::io::stdout().write_all(&line)?;
         see(String::from_utf8_lossy(&line).trim_end());
         line.clear();
     }

@@ -13,10 +13,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::house::{House, lines};
-use crate::run;
+use crate::{fuzz, run};
 
 /// Version of the test runner that is installed if there is none.
 const NEXTEST: &str = "cargo-nextest@0.9.143";
+/// Version of the fuzzer's driver that is installed where a nightly toolchain is.
+const FUZZ: &str = "cargo-fuzz@0.13.2";
 /// aics-tlog, one of the journal's judges, asks for this Python.
 const PYTHON: (u32, u32) = (3, 12);
 
@@ -28,14 +30,23 @@ pub fn run(house: &House) -> Result<()> {
         }
     }
     packages(house)?;
-    if !run::works(house.command("cargo", &["nextest", "--version"])) {
-        println!("setup: installing {NEXTEST}");
-        let mut install = house.command("cargo", &["install", "--locked", NEXTEST]);
-        install.env_remove("CARGO_TARGET_DIR");
-        run::must(install)?;
+    tool(house, "nextest", NEXTEST)?;
+    if fuzz::has_nightly(house) {
+        tool(house, "fuzz", FUZZ)?;
     }
     once(house, "py", "interop/py/requirements.txt", python)?;
     once(house, "npm", "interop/npm/package-lock.json", npm)
+}
+
+/// Builds one of cargo's subcommands, if it is missing.
+fn tool(house: &House, name: &str, package: &str) -> Result<()> {
+    if run::works(house.command("cargo", &[name, "--version"])) {
+        return Ok(());
+    }
+    println!("setup: installing {package}");
+    let mut install = house.command("cargo", &["install", "--quiet", "--locked", package]);
+    install.env_remove("CARGO_TARGET_DIR");
+    run::must(install)
 }
 
 /// Gives a suite's command the installed programs and packages.

@@ -71,11 +71,9 @@ fn one(house: &House, suite: &Suite, closing: &mut Option<Count>) -> Result<()> 
     command.env("WARD_BIN", house.program("ward")).env("WARD_SUITE_DIR", &folder);
     setup::equip(house, &mut command)?;
     println!("suite {}: {}", suite.name, suite.command.join(" "));
-    let mut out = File::create(&log)?;
-    let done = run::watched(command, &mut out, &mut |line| {
-        *closing = Count::of_suite(line).or(*closing);
-    });
-    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    let done = run::logged(command, File::create(&log)?);
+    let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+    *closing = text.lines().filter_map(Count::of_suite).next_back();
     let said = closing.map_or_else(String::new, |it| it.to_string());
     match &done {
         Ok(()) if closing.is_some_and(|it| it.failed > 0) => bail!("exit code 0 with {said}"),

@@ -75,6 +75,6 @@ fn the_list_of_duplicates_is_exact() {
 fn the_tables_in_the_tree_can_be_read() {
     let rules = Rules::parse(include_str!("../../deny.txt")).unwrap();
     assert!(rules.licences.len() > 5 && rules.bans.len() > 5);
-    assert!(!parse_duplicates(include_str!("../../duplicates.txt")).unwrap().is_empty());
+    assert!(parse_duplicates(include_str!("../../duplicates.txt")).is_ok());
     assert!(Rules::parse("ban ring").is_err(), "a ban without a reason");
 }
