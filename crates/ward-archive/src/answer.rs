@@ -17,6 +17,7 @@ use ward_model::{DataSubjectNumber, Position, Record, UnixMillis};
 use crate::block;
 use crate::leaves::Leaves;
 use crate::query::{By, Part, Query, Reader, Readers, Scope, Undecided};
+use crate::set;
 use crate::view::{Cell, CellKey, Inner, ScopeView, counted};
 
 /// Why there is no answer. An answer that is not whole is never given.
@@ -35,34 +36,52 @@ pub enum AnswerError<E> {
     },
 }
 
-/// Bitmaps of one provenance, growing.
-#[derive(Default)]
-struct Sum {
-    part: Part<RoaringTreemap>,
-    accesses: RoaringTreemap,
+/// Adds up the cells of one provenance, by day.
+fn sum(cells: &[(i32, Cell)], provenance: Provenance) -> Part<RoaringTreemap> {
+    let mut cells: Vec<&(i32, Cell)> =
+        cells.iter().filter(|(_, cell)| cell.key.provenance == provenance).collect();
+    cells.sort_by_key(|(day, _)| *day);
+    let data_subjects = set::union(cells.iter().map(|(_, cell)| &cell.data_subjects));
+    let mut part = Part { data_subjects, ..Part::default() };
+    for (_, cell) in &cells {
+        part.rows += cell.rows;
+        part.unnamed += cell.unnamed;
+        *part.fields.entry(cell.key.route).or_default() |= cell.key.fields;
+        part.first = Some(part.first.map_or(cell.first, |it| it.min(cell.first)));
+        part.last = Some(part.last.map_or(cell.last, |it| it.max(cell.last)));
+    }
+    part.accesses = releases(&cells);
+    part
 }
 
-impl Sum {
-    fn add(&mut self, cell: &Cell) {
-        cell.data_subjects.add_to(&mut self.part.data_subjects);
-        cell.accesses.add_to(&mut self.accesses);
-        self.part.rows += cell.rows;
-        self.part.unnamed += cell.unnamed;
-        *self.part.fields.entry(cell.key.route).or_default() |= cell.key.fields;
-        self.part.first = Some(self.part.first.map_or(cell.first, |it| it.min(cell.first)));
-        self.part.last = Some(self.part.last.map_or(cell.last, |it| it.max(cell.last)));
+/// How many releases some cells hold, sorted by day.
+///
+/// WHY no union over all days: rows of one release stand next to each other, so of two days only
+/// the last release of the one and the first of the next can be the same.
+fn releases(cells: &[&(i32, Cell)]) -> i64 {
+    let mut count = 0u64;
+    let mut before: Option<u64> = None;
+    for day in cells.chunk_by(|(a, _), (b, _)| a == b) {
+        let (len, ends) = match day {
+            [(_, cell)] => (cell.accesses.len(), cell.accesses.ends()),
+            _ => {
+                let all = set::union(day.iter().map(|(_, cell)| &cell.accesses));
+                (all.len(), all.min().zip(all.max()))
+            }
+        };
+        count += len;
+        if let Some((first, last)) = ends {
+            count -= u64::from(before == Some(first));
+            before = Some(last);
+        }
     }
-
-    fn finish(mut self) -> Part<RoaringTreemap> {
-        self.part.accesses = i64::try_from(self.accesses.len()).unwrap_or(i64::MAX);
-        self.part
-    }
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What was taken from the view under its lock.
 struct Taken {
     scope: Scope,
-    whole: Vec<Cell>,
+    whole: Vec<(i32, Cell)>,
     cut: BTreeSet<(i32, CellKey)>,
     ranges: Vec<Range<i64>>,
 }
@@ -88,18 +107,10 @@ impl ScopeView {
                 again.entry(place).or_insert_with(|| Cell::new(key, at.time)).count(at, row);
             }
         })?;
-        whole.extend(again.into_values());
-        let [mut exact, mut declared, mut reported] = <[Sum; 3]>::default();
-        for cell in &whole {
-            match cell.key.provenance {
-                Provenance::Measured => exact.add(cell),
-                Provenance::Reported => reported.add(cell),
-                Provenance::Declared | Provenance::None => declared.add(cell),
-            }
-        }
-        scope.exact = exact.finish();
-        scope.declared = declared.finish();
-        scope.reported = reported.finish();
+        whole.extend(again.into_iter().map(|((day, _), cell)| (day, cell)));
+        scope.exact = sum(&whole, Provenance::Measured);
+        scope.declared = sum(&whole, Provenance::Declared);
+        scope.reported = sum(&whole, Provenance::Reported);
         Ok(scope)
     }
 
@@ -175,7 +186,7 @@ impl Inner {
                     continue;
                 }
                 if cell.first >= query.from && cell.last < query.to {
-                    taken.whole.push(cell.clone());
+                    taken.whole.push((day, cell.clone()));
                 } else {
                     cut = true;
                     taken.cut.insert((day, cell.key));

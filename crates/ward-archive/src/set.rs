@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use roaring::RoaringTreemap;
+use roaring::{MultiOps as _, RoaringTreemap};
 
 /// Numbers, exactly.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +31,20 @@ impl Set {
         }
     }
 
-    /// Adds these numbers to `sum`.
-    pub(crate) fn add_to(&self, sum: &mut RoaringTreemap) {
+    pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::Empty => {}
-            Self::One(number) => {
-                sum.insert(*number);
-            }
-            Self::Many(bitmap) => *sum |= &**bitmap,
+            Self::Empty => 0,
+            Self::One(_) => 1,
+            Self::Many(bitmap) => bitmap.len(),
+        }
+    }
+
+    /// The lowest and the highest number, as unsigned.
+    pub(crate) fn ends(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Empty => None,
+            Self::One(number) => Some((*number, *number)),
+            Self::Many(bitmap) => bitmap.min().zip(bitmap.max()),
         }
     }
 
@@ -49,4 +55,21 @@ impl Set {
             Self::Empty | Self::One(_) => 0,
         }
     }
+}
+
+/// Every number of some sets.
+pub(crate) fn union<'s>(sets: impl Iterator<Item = &'s Set>) -> RoaringTreemap {
+    let mut ones = Vec::new();
+    let mut many = Vec::new();
+    for set in sets {
+        match set {
+            Set::Empty => {}
+            Set::One(number) => ones.push(*number),
+            Set::Many(bitmap) => many.push(&**bitmap),
+        }
+    }
+    let mut sum = many.union();
+    ones.sort_unstable();
+    sum.extend(ones);
+    sum
 }
