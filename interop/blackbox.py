@@ -482,7 +482,8 @@ def size_of(checkpoint):
 def segments(folder):
     """The journal's files of records, largest first, and how many of their bytes are in use."""
     found = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
-             and "journal" in str(path.relative_to(folder)) and "tile" not in str(path)]
+             and "tile" not in path.name
+             and (path.suffix == ".seg" or "journal" in str(path.relative_to(folder)))]
     used = [(len(path.read_bytes().rstrip(b"\0")), path) for path in found]
     found = sorted((one for one in used if one[0] > 4096), reverse=True)
     if not found:
