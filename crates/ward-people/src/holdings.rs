@@ -33,7 +33,7 @@ pub struct PersonHeld {
     pub since: UnixMillis,
     /// Digest of his row's attributes (not of his state).
     pub row_digest: [u8; 32],
-    /// Whether his tokens were revoked since he last came.
+    /// Whether his tokens were revoked because he left, since he last came.
     pub tokens_revoked: bool,
     /// Whether a cascade was begun for him since he last came.
     pub cascade_begun: bool,
@@ -151,6 +151,7 @@ pub struct Holdings {
     holders: BTreeMap<KeyNumber, BTreeMap<PersonId, Custody>>,
     grandfathering: BTreeSet<KeyNumber>,
     runs: BTreeMap<CascadeId, Run>,
+    runs_by_person: HashMap<PersonId, Vec<CascadeId>>,
 }
 
 impl Holdings {
@@ -251,7 +252,8 @@ impl Holdings {
 
     /// Runs of the cascade for a person, oldest first.
     pub fn runs_of(&self, person: PersonId) -> impl Iterator<Item = (CascadeId, &Run)> {
-        self.runs.iter().filter(move |(_, run)| run.person == person).map(|(id, run)| (*id, run))
+        let ids = self.runs_by_person.get(&person).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.runs.get(id).map(|run| (*id, run)))
     }
 
     /// The number the next run takes.
@@ -272,7 +274,10 @@ impl Holdings {
             Record::PrincipalRestored(it) => {
                 self.suspended.remove(&it.principal_key);
             }
-            Record::PrincipalRevoked(it) => self.put_revoked(it.principal_key),
+            // WHY only this cause: tokens issued after an operator's revocation still live.
+            Record::PrincipalRevoked(it) if it.cause == Cause::Left => {
+                self.put_revoked(it.principal_key);
+            }
             Record::ApiKeyIssued(it) => self.put_api_key(it),
             Record::ApiKeyRevoked(it) => {
                 if let Some(held) = self.api_keys.get_mut(&it.api_key) {
@@ -396,7 +401,9 @@ impl Holdings {
             steps: Vec::new(),
             finished_at: None,
         };
-        self.runs.insert(it.cascade, run);
+        if self.runs.insert(it.cascade, run).is_none() {
+            self.runs_by_person.entry(it.person).or_default().push(it.cascade);
+        }
         if let Some(held) = self.people.get_mut(&it.person) {
             held.cascade_begun = true;
         }

@@ -295,6 +295,18 @@ fn another_suspension_survives_a_return() {
 }
 
 #[test]
+fn an_operators_earlier_revocation_does_not_spare_newer_tokens() {
+    let (principal, principal_key) = principal_of(person(1));
+    let cause = Cause::Operator;
+    let records = [
+        joined(1, PersonState::Active),
+        PrincipalRevoked { principal, principal_key, cause }.into(),
+    ];
+    let first = next(&replay(&records), person(1), Some(UnixMillis::new(9))).unwrap();
+    assert!(kinds(&first).contains(&"PrincipalRevoked"));
+}
+
+#[test]
 fn a_row_written_late_does_not_bring_a_leaver_back() {
     let mut records = vec![joined(1, PersonState::Active)];
     finish(&mut records, &[1]);

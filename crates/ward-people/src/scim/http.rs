@@ -16,7 +16,7 @@ use ward_model::{PersonId, UnixMillis};
 
 use crate::life::People;
 use crate::limits::{BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX};
-use crate::outside::{Find, Outside};
+use crate::outside::{Find, Outside, Unavailable};
 use crate::person::{PersonRow, id_from_random, id_text, parse_id};
 use crate::scim::error::{MEDIA_TYPE, ScimError};
 use crate::scim::wire::{Draft, USER_SCHEMA, select, user};
@@ -181,7 +181,7 @@ async fn write_user<E: Outside>(
     people: &People<E>,
     id: &str,
     request: Request,
-    apply: impl FnOnce(PersonRow, &Value) -> Result<Draft, ScimError>,
+    apply: impl Fn(PersonRow, &Value) -> Result<Draft, ScimError>,
 ) -> Answer {
     let person = parse_id(id).ok_or_else(ScimError::not_found)?;
     let signalled_at = people.outside().now();
@@ -190,7 +190,9 @@ async fn write_user<E: Outside>(
     let body = body(request).await?;
     let before = match known_row(people, person).await {
         Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => {
-            return leave_blind(people, person, signalled_at, &body, error).await;
+            let row = PersonRow { user_name: "-".into(), ..blank(person, signalled_at) };
+            let asked = apply(row.clone(), &body)?;
+            return leave_blind(people, asked, &row, error).await;
         }
         known => known?,
     };
@@ -221,23 +223,16 @@ async fn write_user<E: Outside>(
 /// The store does not answer, and someone may be leaving: the records alone suffice to cut him.
 async fn leave_blind<E: Outside>(
     people: &People<E>,
-    person: PersonId,
-    signalled_at: UnixMillis,
-    body: &Value,
+    asked: Draft,
+    blank: &PersonRow,
     error: ScimError,
 ) -> Answer {
-    let row = PersonRow { user_name: "-".into(), ..blank(person, signalled_at) };
-    let draft = Draft { row, active: None };
-    let asked = match body.get("Operations").or_else(|| body.get("operations")) {
-        Some(_) => patch::apply(draft.clone(), body)?,
-        None => Draft::replace(draft.row.clone(), body)?,
-    };
     if asked.active != Some(false) {
         return Err(error);
     }
-    people.leave(person, signalled_at, Vec::new()).await?;
+    people.leave(blank.id, blank.modified, Vec::new()).await?;
     // WHY an error after all when attributes were sent too: those were not saved.
-    if asked.row == draft.row { Ok(empty()) } else { Err(error) }
+    if asked.row == *blank { Ok(empty()) } else { Err(error) }
 }
 
 async fn remove_user<E: Outside>(people: &People<E>, id: &str, headers: &HeaderMap) -> Answer {
@@ -258,7 +253,10 @@ async fn remove_user<E: Outside>(people: &People<E>, id: &str, headers: &HeaderM
     Ok(empty())
 }
 
-/// The row of someone both the records and the store know, and SCIM has not deleted.
+/// The row of someone the records know and SCIM has not deleted.
+///
+/// WHY a missing row is an outage: the records know him, so someone took it out of the database,
+/// and that must not keep a leaver in. Nor must a row marked as deleted while he is still here.
 async fn known_row<E: Outside>(
     people: &People<E>,
     person: PersonId,
@@ -267,7 +265,9 @@ async fn known_row<E: Outside>(
         return Err(ScimError::not_found());
     }
     let row = people.outside().find(Find::Id(person)).await?;
-    row.filter(|row| !row.deleted).ok_or_else(ScimError::not_found)
+    let row = row.ok_or(Unavailable { what: "store" })?;
+    let gone = row.deleted && people.read(|it| it.is_out(person));
+    if gone { Err(ScimError::not_found()) } else { Ok(row) }
 }
 
 fn blank(id: PersonId, now: UnixMillis) -> PersonRow {

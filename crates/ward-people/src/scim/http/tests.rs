@@ -199,6 +199,37 @@ fn with_the_store_dead_scim_and_the_api_still_cut() {
 }
 
 #[test]
+fn a_row_edited_by_hand_neither_opens_nor_shields() {
+    block_on(async {
+        let (fake, people) = Fake::people();
+        let body = |name| Some(json!({"userName": name}));
+        for (name, gone) in [("a", true), ("b", false)] {
+            let made = call(&people, Method::POST, "/scim/v2/Users", body(name)).await;
+            let id = made.body["id"].as_str().unwrap().to_owned();
+            let person = parse_id(&id).unwrap();
+            {
+                let mut world = fake.world.lock().unwrap();
+                if gone {
+                    world.rows.retain(|row| row.id != person);
+                } else {
+                    world.rows.iter_mut().for_each(|row| row.deleted = true);
+                }
+            }
+            let path = format!("/scim/v2/Users/{id}");
+            let got = call(&people, Method::PATCH, &path, patch_active(false)).await;
+            assert!(people.read(|it| it.is_out(person)), "{name}: {}", got.status);
+        }
+        let stranger = crate::testing::row(99, "stranger");
+        fake.world.lock().unwrap().rows.push(stranger.clone());
+        let got = call(&people, Method::GET, "/scim/v2/Users", None).await;
+        assert_eq!(got.body["Resources"][0]["active"], false, "no record tells of him");
+        let path = format!("/scim/v2/Users/{}", id_text(stranger.id));
+        let got = call(&people, Method::PATCH, &path, patch_active(true)).await;
+        assert_eq!(got.status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
 fn paging_and_the_documents_about_itself() {
     block_on(async {
         let (_, people) = Fake::people();
