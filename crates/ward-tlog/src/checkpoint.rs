@@ -1,52 +1,72 @@
-//! Checkpoints: what a log says of itself (c2sp.org/tlog-checkpoint).
-
-use data_encoding::BASE64;
+//! A checkpoint: the three lines that name a tree (c2sp.org/tlog-checkpoint).
+//!
+//! Pure. Extension lines are refused: nothing here would sign or believe them.
+//! Best test: `note/tests.rs`.
 
 use crate::hash::Hash;
+use crate::limits::{KEY_NAME_BYTES_MAX, TREE_SIZE_MAX};
+use crate::note::is_key_name;
 
-/// The size and root of a log at some moment.
+/// A tree head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The log's name: not empty, no white space, no plus sign.
+    /// The log's name: a URL without scheme; no space, no plus.
     pub origin: String,
-    /// Leaves.
+    /// Leaves in the tree.
     pub size: u64,
-    /// Root hash.
+    /// Root over them.
     pub root: Hash,
 }
 
-/// Why a text is no checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a checkpoint: {0}")]
-pub struct CheckpointError(&'static str);
+/// Why text is no checkpoint. Blame: whoever wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// Not exactly three lines, each ended by a newline.
+    #[error("checkpoint is not three lines")]
+    Lines,
+    /// The origin is empty, too long, or has a space or a plus in it.
+    #[error("checkpoint origin is malformed")]
+    Origin,
+    /// Not a canonical decimal number up to 2^63 - 1.
+    #[error("checkpoint size is malformed")]
+    Size,
+    /// Not 32 bytes of canonical base64.
+    #[error("checkpoint root is malformed")]
+    Root,
+}
 
 impl Checkpoint {
-    /// The note's text: three lines, each ended.
+    /// The note text: origin, size, root, each on its line.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(&self.root))
+        format!("{}\n{}\n{}\n", self.origin, self.size, self.root)
     }
 
-    /// Reads a note's text; extension lines after the third are allowed and not read.
+    /// Reads a note text; accepts exactly what [`Self::text`] writes.
     ///
     /// # Errors
-    /// [`CheckpointError`]: what is wrong with it.
+    /// [`CheckpointError`].
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines =
-            text.strip_suffix('\n').ok_or(CheckpointError("no final newline"))?.split('\n');
-        let origin = lines.next().filter(|name| !name.is_empty());
-        let origin = origin.ok_or(CheckpointError("no origin"))?.to_owned();
-        let size = lines.next().ok_or(CheckpointError("no size"))?;
-        let canonical = size == "0" || !size.starts_with('0');
-        let digits = size.bytes().all(|byte| byte.is_ascii_digit());
-        let size = size.parse().ok().filter(|_| canonical && digits);
-        let size = size.ok_or(CheckpointError("size"))?;
-        let root = lines.next().ok_or(CheckpointError("no root"))?;
-        let root = BASE64.decode(root.as_bytes()).map_err(|_| CheckpointError("root"))?;
-        let root = root.try_into().map_err(|_| CheckpointError("root"))?;
-        if lines.any(str::is_empty) {
-            return Err(CheckpointError("an empty line"));
+        let body = text.strip_suffix('\n').ok_or(CheckpointError::Lines)?;
+        let mut lines = body.split('\n');
+        let (Some(origin), Some(size), Some(root), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(CheckpointError::Lines);
+        };
+        if !is_key_name(origin) || origin.len() > KEY_NAME_BYTES_MAX {
+            return Err(CheckpointError::Origin);
         }
-        Ok(Self { origin, size, root })
+        let size = decimal(size).ok_or(CheckpointError::Size)?;
+        let root = Hash::parse_base64(root).ok_or(CheckpointError::Root)?;
+        Ok(Self { origin: origin.to_owned(), size, root })
     }
+}
+
+/// A decimal number without sign or leading zeros, at most [`TREE_SIZE_MAX`].
+pub(crate) fn decimal(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits && (text == "0" || !text.starts_with('0'));
+    let number: u64 = text.parse().ok()?;
+    (canonical && number <= TREE_SIZE_MAX).then_some(number)
 }

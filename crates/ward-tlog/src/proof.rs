@@ -1,205 +1,224 @@
-//! Inclusion and consistency proofs (RFC 6962 §2.1.1, §2.1.2), from tiles and back.
+//! Proofs: that an entry is in a tree, that one tree is the beginning of another.
+//!
+//! Pure but for the tiles it is handed. Makers follow RFC 6962 §2.1.1 and §2.1.2, checkers the
+//! step-by-step algorithms of RFC 9162 §2.1.3.2 and §2.1.4.2, which never recurse on input.
+//! Best test: `tree/tests.rs`, every proof of every size up to 130, each tampered with.
 
-use crate::hash::{Hash, empty_root, node_hash};
-use crate::tile::{TILE_WIDTH, TileReader};
+use crate::hash::{EMPTY_ROOT, Hash, node_hash, perfect_root};
+use crate::limits::{PROOF_HASHES_MAX, TILE_HEIGHT, TREE_SIZE_MAX};
+use crate::tile::Tile;
 
-/// Why a proof does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProofError {
-    /// An index or size that no such tree has.
-    #[error("no such leaf or size in this tree")]
+/// Where hashes come from.
+pub trait TileReader {
+    /// Why a tile cannot be had.
+    type Error: core::error::Error + 'static;
+    /// At least the first `tile.width` hashes of the tile. A wider tile may be returned: the
+    /// narrower one is its beginning.
+    ///
+    /// # Errors
+    /// The reader's own: the tile is missing or unreadable.
+    fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Self::Error>;
+}
+
+/// Why a proof cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError<E: core::error::Error + 'static> {
+    /// The question makes no sense: the index is not in the tree, or the old tree is not smaller.
+    #[error("no such entry or tree")]
     OutOfRange,
-    /// Too few or too many hashes.
-    #[error("the proof has the wrong length")]
-    Length,
-    /// The hashes lead to another root.
-    #[error("the proof leads to another root")]
-    Root,
+    /// A tile cannot be read.
+    #[error("tile {} is missing or unreadable", .0.path())]
+    Read(Tile, #[source] E),
+    /// A tile is narrower than asked.
+    #[error("tile {} is too short", .0.path())]
+    Short(Tile),
 }
 
-/// The largest power of two below `n`; `n` > 1.
-const fn split(n: u64) -> u64 {
-    1 << (u64::BITS - 1 - (n - 1).leading_zeros())
-}
-
-/// MTH over hashes that stand side by side, all but the last of equal width.
-#[must_use]
-pub fn root_of(hashes: &[Hash]) -> Hash {
-    match hashes {
-        [] => empty_root(),
-        [one] => *one,
-        many => {
-            let at = usize::try_from(split(many.len() as u64)).unwrap_or(1);
-            let (left, right) = many.split_at_checked(at).unwrap_or((many, &[]));
-            node_hash(&root_of(left), &root_of(right))
-        }
-    }
-}
-
-/// MTH of leaves `from..to`, read from the tiles of a tree of `size` leaves.
-fn range<R: TileReader>(tiles: &R, size: u64, from: u64, to: u64) -> Result<Hash, R::Error> {
-    let width = to - from;
-    if width.is_power_of_two() && from.is_multiple_of(width) {
-        return node(tiles, size, width.trailing_zeros(), from / width);
-    }
-    let at = from + split(width);
-    let left = range(tiles, size, from, at)?;
-    Ok(node_hash(&left, &range(tiles, size, at, to)?))
-}
-
-/// The full subtree of `2^height` leaves at `index`.
-fn node<R: TileReader>(tiles: &R, size: u64, height: u32, index: u64) -> Result<Hash, R::Error> {
-    let level = u8::try_from(height / 8).unwrap_or(u8::MAX);
-    let span = 1u64 << (height % 8);
-    let first = index * span;
-    let wide = size >> (8 * u32::from(level));
-    let tile = first / 256;
-    let held = usize::try_from((wide - tile * 256).min(256)).unwrap_or(TILE_WIDTH);
-    let hashes = tiles.tile(level, tile, held)?;
-    let at = usize::try_from(first % 256).unwrap_or(0);
-    let count = usize::try_from(span).unwrap_or(1);
-    Ok(root_of(hashes.get(at..at + count).unwrap_or_default()))
-}
-
-/// The proof that leaf `index` is in the tree of `size` leaves.
+/// Root of the first `size` leaves.
 ///
 /// # Errors
-/// `None` inside: no such leaf. Otherwise the reader's own.
+/// [`ProofError`]: a tile is missing, or `size` is beyond [`TREE_SIZE_MAX`].
+pub fn root_at<R: TileReader>(size: u64, tiles: &R) -> Result<Hash, ProofError<R::Error>> {
+    if size > TREE_SIZE_MAX {
+        return Err(ProofError::OutOfRange);
+    }
+    if size == 0 { Ok(EMPTY_ROOT) } else { range(0, size, size, tiles) }
+}
+
+/// Proof that leaf `index` is in the tree of the first `size` leaves, from the leaf's sibling up.
+/// Reads at most three tiles a tile level.
+///
+/// # Errors
+/// [`ProofError`].
 pub fn inclusion_proof<R: TileReader>(
-    tiles: &R,
     index: u64,
     size: u64,
-) -> Result<Option<Vec<Hash>>, R::Error> {
-    if index >= size {
-        return Ok(None);
+    tiles: &R,
+) -> Result<Vec<Hash>, ProofError<R::Error>> {
+    if index >= size || size > TREE_SIZE_MAX {
+        return Err(ProofError::OutOfRange);
     }
-    let (mut from, mut to) = (0, size);
+    let (mut low, mut high) = (0, size);
     let mut proof = Vec::new();
-    while to - from > 1 {
-        let at = from + split(to - from);
-        if index < at {
-            proof.push(range(tiles, size, at, to)?);
-            to = at;
+    while high - low > 1 {
+        let middle = low + split(high - low);
+        if index < middle {
+            proof.push(range(middle, high, size, tiles)?);
+            high = middle;
         } else {
-            proof.push(range(tiles, size, from, at)?);
-            from = at;
+            proof.push(range(low, middle, size, tiles)?);
+            low = middle;
         }
     }
     proof.reverse();
-    Ok(Some(proof))
+    Ok(proof)
 }
 
-/// The proof that the tree of `old` leaves is the beginning of the tree of `size` leaves.
+/// Proof that the first `old` leaves of the tree of `new` leaves are the tree of `old` leaves.
 ///
 /// # Errors
-/// `None` inside: no such sizes. Otherwise the reader's own.
+/// [`ProofError`]; `old` MUST be at least 1 and at most `new`.
 pub fn consistency_proof<R: TileReader>(
-    tiles: &R,
     old: u64,
-    size: u64,
-) -> Result<Option<Vec<Hash>>, R::Error> {
-    if old == 0 || old > size {
-        return Ok((old == 0).then(Vec::new));
+    new: u64,
+    tiles: &R,
+) -> Result<Vec<Hash>, ProofError<R::Error>> {
+    if old == 0 || old > new || new > TREE_SIZE_MAX {
+        return Err(ProofError::OutOfRange);
     }
-    let (mut from, mut to, mut whole) = (0, size, true);
+    let (mut low, mut high) = (0, new);
     let mut proof = Vec::new();
-    // SUBPROOF(m, D[n], b) of RFC 6962 §2.1.2, from the root down.
-    while old != to {
-        let at = from + split(to - from);
-        if old <= at {
-            proof.push(range(tiles, size, at, to)?);
-            to = at;
+    // INVARIANT: the old tree ends inside low..high; it is whole (a root the checker knows) only
+    // while nothing has been cut off on its left.
+    while old != high {
+        let middle = low + split(high - low);
+        if old <= middle {
+            proof.push(range(middle, high, new, tiles)?);
+            high = middle;
         } else {
-            proof.push(range(tiles, size, from, at)?);
-            from = at;
-            whole = false;
+            proof.push(range(low, middle, new, tiles)?);
+            low = middle;
         }
     }
-    if !whole {
-        proof.push(range(tiles, size, from, to)?);
+    if low > 0 {
+        proof.push(range(low, high, new, tiles)?);
     }
     proof.reverse();
-    Ok(Some(proof))
+    Ok(proof)
 }
 
-/// Checks that `leaf` is leaf `index` of the tree of `size` leaves with `root`.
-///
-/// # Errors
-/// See [`ProofError`].
-pub fn verify_inclusion(
-    leaf: &Hash,
+/// Whether `proof` shows that `leaf` is entry `index` of the tree of `size` leaves with `root`.
+#[must_use]
+pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, root: Hash, proof: &[Hash]) -> bool {
+    if index >= size || size > TREE_SIZE_MAX || proof.len() > PROOF_HASHES_MAX {
+        return false;
+    }
+    let (mut node, mut last, mut hash) = (index, size - 1, leaf);
+    for step in proof {
+        if last == 0 {
+            return false;
+        }
+        if node & 1 == 1 || node == last {
+            hash = node_hash(step, &hash);
+            while node & 1 == 0 && node != 0 {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            hash = node_hash(&hash, step);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    last == 0 && hash == root
+}
+
+/// Whether `proof` shows that the tree of `old` leaves is the beginning of the tree of `new`.
+/// Sizes are with their roots; an empty old tree is consistent with everything and needs no proof.
+#[must_use]
+pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> bool {
+    let ((old_size, old_root), (new_size, new_root)) = (old, new);
+    if old_size > new_size || new_size > TREE_SIZE_MAX || proof.len() > PROOF_HASHES_MAX {
+        return false;
+    }
+    if old_size == new_size {
+        return proof.is_empty() && old_root == new_root;
+    }
+    if old_size == 0 {
+        return proof.is_empty() && old_root == EMPTY_ROOT;
+    }
+    let mut steps = proof.iter();
+    let first = if old_size.is_power_of_two() { Some(&old_root) } else { steps.next() };
+    let Some(first) = first else { return false };
+    let (mut node, mut last) = (old_size - 1, new_size - 1);
+    while node & 1 == 1 {
+        node >>= 1;
+        last >>= 1;
+    }
+    let (mut old_hash, mut new_hash) = (*first, *first);
+    for step in steps {
+        if last == 0 {
+            return false;
+        }
+        if node & 1 == 1 || node == last {
+            old_hash = node_hash(step, &old_hash);
+            new_hash = node_hash(step, &new_hash);
+            while node & 1 == 0 && node != 0 {
+                node >>= 1;
+                last >>= 1;
+            }
+        } else {
+            new_hash = node_hash(&new_hash, step);
+        }
+        node >>= 1;
+        last >>= 1;
+    }
+    last == 0 && old_hash == old_root && new_hash == new_root
+}
+
+/// Largest power of two below `leaves` (RFC 6962's k); `leaves` MUST be at least 2.
+const fn split(leaves: u64) -> u64 {
+    1 << (63 - (leaves - 1).leading_zeros())
+}
+
+/// MTH(D[low:high]) for a range that RFC 6962 splits off: `low` is a multiple of the range's
+/// largest perfect subtree.
+fn range<R: TileReader>(
+    low: u64,
+    high: u64,
+    size: u64,
+    tiles: &R,
+) -> Result<Hash, ProofError<R::Error>> {
+    let mut right: Option<Hash> = None;
+    let mut end = high;
+    while end > low {
+        let height = (end - low).trailing_zeros();
+        let start = end - (1 << height);
+        let left = node(height, start >> height, size, tiles)?;
+        right = Some(right.map_or(left, |right| node_hash(&left, &right)));
+        end = start;
+    }
+    right.ok_or(ProofError::OutOfRange)
+}
+
+/// Root of the perfect subtree of 2^height leaves number `index`, out of the tile that holds it.
+fn node<R: TileReader>(
+    height: u32,
     index: u64,
     size: u64,
-    proof: &[Hash],
-    root: &Hash,
-) -> Result<(), ProofError> {
-    if index >= size {
-        return Err(ProofError::OutOfRange);
-    }
-    let (mut node, mut last, mut hash) = (index, size - 1, *leaf);
-    let mut path = proof.iter();
-    while last > 0 {
-        if node % 2 == 1 {
-            hash = node_hash(path.next().ok_or(ProofError::Length)?, &hash);
-        } else if node < last {
-            hash = node_hash(&hash, path.next().ok_or(ProofError::Length)?);
-        }
-        node /= 2;
-        last /= 2;
-    }
-    match (path.next(), hash == *root) {
-        (Some(_), _) => Err(ProofError::Length),
-        (None, false) => Err(ProofError::Root),
-        (None, true) => Ok(()),
-    }
-}
-
-/// Checks that the tree of `old` leaves with `old_root` is the beginning of the tree of `size`
-/// leaves with `root`.
-///
-/// # Errors
-/// See [`ProofError`].
-pub fn verify_consistency(
-    old: u64,
-    old_root: &Hash,
-    size: u64,
-    root: &Hash,
-    proof: &[Hash],
-) -> Result<(), ProofError> {
-    if old > size {
-        return Err(ProofError::OutOfRange);
-    }
-    if old == 0 || old == size {
-        let same = if old == 0 { *old_root == empty_root() } else { old_root == root };
-        return match (proof.is_empty(), same) {
-            (false, _) => Err(ProofError::Length),
-            (true, false) => Err(ProofError::Root),
-            (true, true) => Ok(()),
-        };
-    }
-    let (mut node, mut last) = (old - 1, size - 1);
-    while node % 2 == 1 {
-        node /= 2;
-        last /= 2;
-    }
-    let mut path = proof.iter();
-    // A power of two is a subtree of its own: its root is known and not in the proof.
-    let mut first = if node == 0 { *old_root } else { *path.next().ok_or(ProofError::Length)? };
-    let mut second = first;
-    while last > 0 {
-        if node % 2 == 1 {
-            let left = path.next().ok_or(ProofError::Length)?;
-            first = node_hash(left, &first);
-            second = node_hash(left, &second);
-        } else if node < last {
-            second = node_hash(&second, path.next().ok_or(ProofError::Length)?);
-        }
-        node /= 2;
-        last /= 2;
-    }
-    match (path.next(), first == *old_root && second == *root) {
-        (Some(_), _) => Err(ProofError::Length),
-        (None, false) => Err(ProofError::Root),
-        (None, true) => Ok(()),
-    }
+    tiles: &R,
+) -> Result<Hash, ProofError<R::Error>> {
+    let (tile_level, within) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
+    let first = index << within;
+    let nodes = size >> (tile_level * TILE_HEIGHT);
+    let width = (nodes - (first / 256) * 256).min(256);
+    let tile = Tile {
+        level: u8::try_from(tile_level).unwrap_or(u8::MAX),
+        index: first / 256,
+        width: u16::try_from(width).unwrap_or(256),
+    };
+    let hashes = tiles.tile(tile).map_err(|source| ProofError::Read(tile, source))?;
+    let start = usize::try_from(first % 256).unwrap_or(usize::MAX);
+    let found = hashes.get(start..).and_then(|rest| rest.get(..1 << within));
+    found.map(perfect_root).ok_or(ProofError::Short(tile))
 }
