@@ -307,6 +307,20 @@ fn an_operators_earlier_revocation_does_not_spare_newer_tokens() {
 }
 
 #[test]
+fn a_later_finding_does_not_move_a_compromise_forward() {
+    let mut records =
+        vec![joined(1, PersonState::Active), key(1, KeyState::Active), holder(1, 1, 5)];
+    finish(&mut records, &[1]);
+    let (key, state, cause) = (KeyNumber(1), KeyState::Compromised, Cause::Compromise);
+    records.push(KeyStateChanged { key, state, since: UnixMillis::new(90), cause }.into());
+    let (key, state, cause) = (KeyNumber(1), KeyState::Active, Cause::Rotation);
+    records.push(KeyStateChanged { key, state, since: UnixMillis::new(95), cause }.into());
+    let view = replay(&records);
+    let it = view.key(KeyNumber(1)).unwrap();
+    assert_eq!((it.state, it.since), (KeyState::Compromised, UnixMillis::new(5)));
+}
+
+#[test]
 fn a_row_written_late_does_not_bring_a_leaver_back() {
     let mut records = vec![joined(1, PersonState::Active)];
     finish(&mut records, &[1]);
