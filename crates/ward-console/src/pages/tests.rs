@@ -1,0 +1,172 @@
+//! Snapshots of what pages say, hostile strings in every text, filters, drawings.
+
+use ward_model::{LeafIndex, PrincipalNumber, RouteNumber};
+
+use super::*;
+use crate::testing::{self, HOSTILE};
+
+/// The words of a page without its markup, one line per block.
+fn words(html: &str) -> String {
+    let main = html.split_once("<main").map_or(html, |it| it.1);
+    let main = main.split_once('>').map_or(main, |it| it.1);
+    let mut out = String::new();
+    for (at, part) in main.split('<').enumerate() {
+        let text = if at == 0 { part } else { part.split_once('>').map_or("", |it| it.1) };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !text.is_empty() {
+            out.push_str(&text);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn render(page: &impl Template) -> String {
+    page.render().unwrap()
+}
+
+fn every_page() -> Vec<(&'static str, String)> {
+    let mut pages = lists();
+    pages.extend(single_pages());
+    pages
+}
+
+fn lists() -> Vec<(&'static str, String)> {
+    let (here, is_later) = (Here::Accesses, false);
+    let routes = testing::routes();
+    let filter = Filter::default();
+    let found = AccessPage {
+        rows: vec![testing::row(None, true), testing::row(Some(Reason::BudgetSpent), false)],
+        next: Some(LeafIndex(900)),
+        searched_to: None,
+    };
+    let full = AccessesPage { here, filter: &filter, routes: &routes, page: found };
+    let page = AccessPage::default();
+    let empty = AccessesPage { here, filter: &filter, routes: &[], page };
+    let incidents = IncidentPage { rows: vec![testing::incident_row()], next: None };
+    let no_incidents = IncidentPage::default();
+    let (people, nobody) = (testing::people(), PeoplePage::default());
+    let here = Here::Elsewhere;
+    vec![
+        ("accesses", render(&full)),
+        ("accesses_empty", render(&empty)),
+        ("incidents", render(&IncidentsPage { here, is_later, page: &incidents })),
+        ("incidents_empty", render(&IncidentsPage { here, is_later, page: &no_incidents })),
+        ("people", render(&PeopleListPage { here, is_later, page: &people })),
+        ("people_empty", render(&PeopleListPage { here, is_later, page: &nobody })),
+    ]
+}
+
+fn single_pages() -> Vec<(&'static str, String)> {
+    let here = Here::Now;
+    let (full, empty) = (testing::now(true), testing::now(false));
+    let (access, incident) = (testing::access(true), testing::incident());
+    let meaning = HOSTILE.to_owned();
+    let access =
+        AccessOnePage { here, it: &access, meaning: meaning.clone(), subjects_left_out: 10 };
+    let scope = String::from("ward scope --incident 3");
+    let incident = IncidentOnePage { here, it: &incident, meaning, scope };
+    let status = StatusCode::NOT_FOUND;
+    let fault = FaultPage { here, status, what: HOSTILE, remedy: Some(HOSTILE) };
+    vec![
+        ("now", render(&NowPage { here, live: Live::of(&full) })),
+        ("now_empty", render(&NowPage { here, live: Live::of(&empty) })),
+        ("access", render(&access)),
+        ("no_access", render(&NoAccessPage { here, id: HOSTILE })),
+        ("incident", render(&incident)),
+        ("fault", render(&fault)),
+        ("sign_in", render(&SignInPage { complaint: Some(SPENT_LINK) })),
+        ("welcome", render(&WelcomePage)),
+    ]
+}
+
+#[test]
+fn pages_say_what_they_said() {
+    for (name, html) in every_page() {
+        insta::assert_snapshot!(name, words(&html));
+    }
+}
+
+#[test]
+fn the_live_part_is_stable() {
+    let now = testing::now(true);
+    insta::assert_snapshot!(live(&now).replace(&testing::now(true).version, "HOSTILE"));
+}
+
+#[test]
+fn hostile_text_stays_text_on_every_page() {
+    for (name, html) in every_page() {
+        let ours = html.matches("<script").count();
+        let want = usize::from(!["sign_in", "welcome"].contains(&name));
+        assert_eq!(ours, want, "{name}: only our one script");
+        for bad in ["<img", "onerror=y>", "alert('"] {
+            assert!(!html.contains(bad), "{name}: {bad}");
+        }
+        for never in [" style=", " onclick=", " onload=", "javascript:", "<style", "http://"] {
+            let html = html.replace("http://www.w3.org/2000/svg", "");
+            assert!(!html.contains(never), "{name}: {never} would break the policy");
+        }
+    }
+}
+
+#[test]
+fn the_first_sentence_says_the_worst() {
+    let mut now = testing::now(false);
+    assert_eq!(Mood::of(&now, 0).text, "All quiet.");
+    assert_eq!(Mood::of(&now, 1).text, "1 request refused in the last minute.");
+    now.incidents_open = 2;
+    assert_eq!(Mood::of(&now, 1).text, "2 incidents are open.");
+    now.journal.lost = 1;
+    let mood = Mood::of(&now, 1);
+    assert_eq!((mood.tone, mood.text.as_str()), ("bad", "1 record is missing from the journal."));
+}
+
+#[test]
+fn filters_are_understood_or_said() {
+    let query = |verdict: &str, reason: &str, principal: &str, route: &str, before: &str| {
+        let pairs = [
+            ("verdict", verdict),
+            ("reason", reason),
+            ("principal", principal),
+            ("route", route),
+            ("before", before),
+        ];
+        let text: Vec<String> = pairs.iter().map(|(name, it)| format!("{name}={it}")).collect();
+        let uri = format!("/?{}", text.join("&")).parse().unwrap();
+        axum::extract::Query::<AccessQuery>::try_from_uri(&uri).unwrap().0.parse()
+    };
+    let none = query("", "", "", "", "");
+    assert!(!none.is_set() && none.is_first() && none.wrong.is_none());
+    assert_eq!(none.link(None), "/console/accesses");
+    let all = query("refuse", "never_issued", "1,234", "3", "77");
+    assert!(all.is_set() && !all.is_first() && all.wrong.is_none());
+    assert_eq!(all.ask.permitted, Some(false));
+    assert_eq!(all.ask.reason, Some(Reason::NeverIssued));
+    assert_eq!(all.ask.principal, Some(PrincipalNumber(1_234)));
+    assert_eq!(all.ask.route, Some(RouteNumber(3)));
+    assert_eq!(
+        all.link(Some(&LeafIndex(9))),
+        "/console/accesses?verdict=refuse&reason=never_issued&principal=1234&route=3&before=9"
+    );
+    for (wrong, given) in [
+        ("verdict", query("allow", "", "", "", "")),
+        ("reason", query("", "nonsense", "", "", "")),
+        ("principal number", query("", "", "alice", "", "")),
+        ("route", query("", "", "", "%2Fme", "")),
+        ("page", query("", "", "", "", "x")),
+    ] {
+        assert_eq!(given.wrong, Some(wrong));
+    }
+}
+
+#[test]
+fn the_strip_draws_every_second_and_hides_nothing() {
+    let strip = Strip::of(&[u64::MAX, 1], &[0, 3]);
+    assert_eq!(strip.columns.len(), 60);
+    let [.., before, last] = strip.columns.as_slice() else { panic!("60 columns") };
+    assert_eq!((before.reads_high, before.reads_y, before.refusals_high), (56, 0, 0));
+    assert_eq!((last.reads_high, last.refusals_high), (2, 24), "one read is still seen");
+    assert_eq!(strip.columns[0].reads_high, 0);
+    assert_eq!(Strip::of(&[], &[]).reads_max, 0);
+    assert_eq!(Strip::of(&[7; 90], &[0; 90]).columns.len(), 60);
+}

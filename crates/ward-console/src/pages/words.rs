@@ -1,0 +1,251 @@
+//! Closed lists in plain words, and the one sentence *Now* begins with. Pure.
+
+use ward_model::word::{
+    AlertKind, CustodyEvidence, IncidentEntryKind, IssuerMode, KeySource, KeyState, PersonState,
+    Provenance, RouteMode, Task,
+};
+use ward_model::{PrincipalKind, Verdict};
+
+use crate::facts::{AccessRow, Now};
+use crate::say::Grouped as _;
+
+/// How a line or a page stands: a word, and a tone that also has a sign of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Badge {
+    /// `good`, `bad`, `watch` or `plain`: names a colour and an icon.
+    pub tone: &'static str,
+    /// The word.
+    pub word: &'static str,
+}
+
+impl Badge {
+    /// For an access: what was decided and whether the answer left all the same.
+    pub const fn of(row: &AccessRow) -> Self {
+        match (row.verdict, row.released) {
+            (Verdict::Permit, _) => Self { tone: "good", word: "permit" },
+            (Verdict::Refuse(_), false) => Self { tone: "bad", word: "refuse" },
+            (Verdict::Refuse(_), true) => Self { tone: "watch", word: "would refuse" },
+        }
+    }
+}
+
+/// The sentence at the head of *Now*.
+pub struct Mood {
+    /// As [`Badge::tone`].
+    pub tone: &'static str,
+    /// The sentence.
+    pub text: String,
+    /// What adds to it.
+    pub more: String,
+    /// Where to look.
+    pub link: Option<&'static str>,
+}
+
+impl Mood {
+    /// The worst that is true.
+    pub fn of(now: &Now, refused_last_minute: u64) -> Self {
+        let lost = now.journal.lost;
+        let open = now.incidents_open;
+        if lost > 0 {
+            return Self {
+                tone: "bad",
+                text: format!("{} record{} missing from the journal.", lost.grouped(), is(lost)),
+                more: String::from("Copy the data directory, then run ward journal verify."),
+                link: None,
+            };
+        }
+        if open > 0 {
+            return Self {
+                tone: "bad",
+                text: format!("{} incident{} open.", open.grouped(), is(open)),
+                more: refused(refused_last_minute),
+                link: Some("/console/incidents"),
+            };
+        }
+        if refused_last_minute > 0 {
+            return Self {
+                tone: "watch",
+                text: refused(refused_last_minute),
+                more: String::from("No incident is open."),
+                link: Some("/console/accesses?verdict=refuse"),
+            };
+        }
+        Self {
+            tone: "good",
+            text: String::from("All quiet."),
+            more: String::from("Nothing refused in the last minute, no incident open."),
+            link: None,
+        }
+    }
+}
+
+fn is(count: u64) -> &'static str {
+    if count == 1 { " is" } else { "s are" }
+}
+
+fn refused(count: u64) -> String {
+    match count {
+        0 => String::from("Nothing refused in the last minute."),
+        _ => format!("{} request{} refused in the last minute.", count.grouped(), count.ending()),
+    }
+}
+
+/// A closed list's word as a sentence needs it.
+pub trait Plain {
+    /// In plain words.
+    fn plain(&self) -> &'static str;
+    /// As [`Badge::tone`].
+    fn tone(&self) -> &'static str {
+        "plain"
+    }
+}
+
+impl Plain for AlertKind {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::NeverIssued => "A token nobody issued",
+            Self::PhantomDataSubject => "Someone who does not exist",
+            Self::LeaverCredential => "A leaver’s credential was used",
+            Self::BudgetSpent => "An exposure budget is spent",
+            Self::StoreTampered => "A row no record tells of",
+            Self::WrongTenant => "Another tenant’s records",
+            Self::UndeclaredField => "Fields nobody declared",
+            Self::ClockJumped => "The clock jumped",
+        }
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::BudgetSpent | Self::UndeclaredField | Self::ClockJumped => "watch",
+            Self::NeverIssued
+            | Self::PhantomDataSubject
+            | Self::LeaverCredential
+            | Self::StoreTampered
+            | Self::WrongTenant => "bad",
+        }
+    }
+}
+
+impl Plain for Provenance {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Measured => "measured in the answer",
+            Self::Declared => "the route’s declared maximum",
+            Self::Reported => "reported by the application",
+            Self::None => "nobody’s data was reached",
+        }
+    }
+}
+
+impl Plain for CustodyEvidence {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Declared => "declared when it was brought in",
+            Self::Storage => "root where it is stored",
+            Self::Handed => "Ward handed it out",
+        }
+    }
+}
+
+impl Plain for KeySource {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Generated => "made inside",
+            Self::Imported => "imported",
+        }
+    }
+}
+
+impl Plain for KeyState {
+    fn plain(&self) -> &'static str {
+        self.as_str()
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Next | Self::Retired => "plain",
+            Self::Active => "good",
+            Self::Compromised => "bad",
+        }
+    }
+}
+
+/// Whether someone has left already.
+pub trait Gone {
+    /// He has.
+    fn is_left(&self) -> bool;
+}
+
+impl Gone for PersonState {
+    fn is_left(&self) -> bool {
+        *self == Self::Left
+    }
+}
+
+impl Plain for PersonState {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Active => "works here",
+            Self::Leaving => "leaving",
+            Self::Left => "left",
+        }
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Active => "good",
+            Self::Leaving => "watch",
+            Self::Left => "plain",
+        }
+    }
+}
+
+impl Plain for IssuerMode {
+    fn plain(&self) -> &'static str {
+        self.as_str()
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Learning => "watch",
+            Self::Enforcing => "good",
+        }
+    }
+}
+
+impl Plain for RouteMode {
+    fn plain(&self) -> &'static str {
+        self.as_str()
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Observe => "watch",
+            Self::Enforce => "good",
+        }
+    }
+}
+
+impl Plain for IncidentEntryKind {
+    fn plain(&self) -> &'static str {
+        self.as_str()
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Alert => "bad",
+            Self::Access => "watch",
+            Self::Revocation => "good",
+            Self::Holder | Self::Note => "plain",
+        }
+    }
+}
+
+impl Plain for Task {
+    fn plain(&self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Plain for PrincipalKind {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown principal",
+            known => known.as_str(),
+        }
+    }
+}
