@@ -12,10 +12,11 @@ use super::*;
 const DAY: i64 = ward_model::time::DAY_MS;
 type Journal = Vec<(Position, Record)>;
 
-/// One thing that happens, `after` milliseconds later than the one before.
+/// One thing that happens, `after` milliseconds later than the one before, its rows `within` apart.
 #[derive(Clone, Debug)]
 struct Event {
     after: i64,
+    within: i64,
     what: What,
 }
 
@@ -69,7 +70,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..4usize).prop_map(|intent| What::Finish { intent }),
         1 => Just(What::Other),
     ];
-    (after, what).prop_map(|(after, what)| Event { after, what })
+    let within = prop_oneof![4 => Just(0i64), 1 => 0..DAY / 2];
+    (after, within, what).prop_map(|(after, within, what)| Event { after, within, what })
 }
 
 fn access_id(number: usize) -> AccessId {
@@ -103,7 +105,7 @@ fn row(access: AccessId, who: (i64, i32, i64, i32), provenance: Provenance) -> A
     }
 }
 
-/// The journal those events leave; a group may cross midnight as little as it may anything else.
+/// The journal those events leave. A group may cross midnight.
 fn journal(events: &[Event]) -> Journal {
     let mut journal: Journal = Vec::new();
     let mut time = 20_000 * DAY + DAY / 2;
@@ -113,6 +115,7 @@ fn journal(events: &[Event]) -> Journal {
         let mut push = |record: Record| {
             let index = LeafIndex(journal.len() as i64);
             journal.push((Position { index, time: UnixMillis::new(time) }, record));
+            time += event.within;
         };
         match &event.what {
             What::Access { who, provenance, released, touches } => {
