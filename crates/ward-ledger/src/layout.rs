@@ -1,0 +1,271 @@
+//! How Ward writes a token: fixed header bytes per key, claims in a fixed order with `jti` first.
+//!
+//! The writer and the positional reader stand beside each other because they are one format.
+//! The reader runs over bytes the ledger already knows, so it may trust the order; it is no parser
+//! for anything else. FORMAT: RFC 9068 §2 (`at+jwt`), order jti, iss, sub, aud, iat, exp,
+//! client_id, kind, then tenant, scope, login if there. Best test: `tests` below.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use ward_model::word::Algorithm;
+use ward_model::{PrincipalName, UnixMillis};
+
+use crate::base64;
+use crate::limits::JTI_CHARS;
+
+const JTI_PREFIX: &[u8] = b"{\"jti\":\"";
+
+/// What a token says, apart from what Ward sets itself (`jti`, `iss`, `iat`).
+#[derive(Clone, Debug)]
+pub struct TokenBody {
+    /// `sub` and `kind`.
+    pub principal: PrincipalName,
+    /// `aud`.
+    pub audience: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// `tenant`: the seller or partner the principal acts for.
+    pub tenant: Option<String>,
+    /// `scope`, space-separated.
+    pub scope: Option<String>,
+    /// `login`: the login that stands behind it.
+    pub login: Option<String>,
+    /// `exp`.
+    pub expires_at: UnixMillis,
+}
+
+/// The header part of every token under a key, encoded and with its dot.
+#[must_use]
+pub fn header(algorithm: Algorithm, kid: &str) -> String {
+    let mut json = String::from("{\"alg\":");
+    text(&mut json, algorithm.as_str());
+    json.push_str(",\"kid\":");
+    text(&mut json, kid);
+    json.push_str(",\"typ\":\"at+jwt\"}");
+    let mut out = base64::encode(json.as_bytes());
+    out.push('.');
+    out
+}
+
+/// The signing input: header part, dot, claims part.
+#[must_use]
+pub fn signing_input(
+    header: &str,
+    jti: &str,
+    issuer: &str,
+    body: &TokenBody,
+    now: UnixMillis,
+) -> String {
+    let mut json = String::with_capacity(384);
+    json.push_str("{\"jti\":");
+    text(&mut json, jti);
+    member(&mut json, "iss", issuer);
+    member(&mut json, "sub", body.principal.id());
+    member(&mut json, "aud", &body.audience);
+    let (iat, exp) = (now.seconds(), body.expires_at.seconds());
+    // Writing into a String does not fail.
+    let _ = write!(json, ",\"iat\":{iat},\"exp\":{exp}");
+    member(&mut json, "client_id", &body.client_id);
+    member(&mut json, "kind", body.principal.kind.as_str());
+    let optional = [("tenant", &body.tenant), ("scope", &body.scope), ("login", &body.login)];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            member(&mut json, name, value);
+        }
+    }
+    json.push('}');
+    let mut out = String::with_capacity(header.len() + json.len() * 4 / 3 + 2);
+    out.push_str(header);
+    base64_simd::URL_SAFE_NO_PAD.encode_append(json.as_bytes(), &mut out);
+    out
+}
+
+/// The compact JWS of a signing input and its signature.
+#[must_use]
+pub fn compact(signing_input: &str, signature: &[u8; 64]) -> String {
+    let mut out = String::with_capacity(signing_input.len() + 1 + 86);
+    out.push_str(signing_input);
+    out.push('.');
+    base64_simd::URL_SAFE_NO_PAD.encode_append(signature, &mut out);
+    out
+}
+
+fn member(json: &mut String, name: &str, value: &str) {
+    json.push(',');
+    text(json, name);
+    json.push(':');
+    text(json, value);
+}
+
+/// A JSON string (RFC 8259 §7).
+fn text(json: &mut String, value: &str) {
+    json.push('"');
+    for character in value.chars() {
+        match character {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            control if control < ' ' => {
+                let _ = write!(json, "\\u{:04x}", u32::from(control));
+            }
+            plain => json.push(plain),
+        }
+    }
+    json.push('"');
+}
+
+/// The `jti` of claims in Ward's layout; `None` if they do not begin with one.
+pub(crate) fn jti(claims: &[u8]) -> Option<&[u8; JTI_CHARS]> {
+    let (jti, rest) = claims.strip_prefix(JTI_PREFIX)?.split_first_chunk::<JTI_CHARS>()?;
+    rest.starts_with(b"\"").then_some(jti)
+}
+
+/// A JSON string as it is written, without its quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'a> {
+    bytes: &'a [u8],
+    escaped: bool,
+}
+
+/// Claims read by their places, still as written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Positional<'a> {
+    pub(crate) sub: Written<'a>,
+    pub(crate) aud: Written<'a>,
+    pub(crate) exp: i64,
+    pub(crate) client_id: Written<'a>,
+    pub(crate) kind: Written<'a>,
+    pub(crate) tenant: Option<Written<'a>>,
+    pub(crate) scope: Option<Written<'a>>,
+}
+
+/// Reads claims that the ledger knows. `None` only if they were written by another layout.
+pub(crate) fn read(claims: &[u8]) -> Option<Positional<'_>> {
+    let rest = &mut claims.get(JTI_PREFIX.len() + JTI_CHARS + 1..)?;
+    Written::take(rest, b",\"iss\":\"")?;
+    let sub = Written::take(rest, b",\"sub\":\"")?;
+    let aud = Written::take(rest, b",\"aud\":\"")?;
+    number(rest, b",\"iat\":")?;
+    let exp = number(rest, b",\"exp\":")?;
+    let client_id = Written::take(rest, b",\"client_id\":\"")?;
+    let kind = Written::take(rest, b",\"kind\":\"")?;
+    let tenant = Written::take(rest, b",\"tenant\":\"");
+    let scope = Written::take(rest, b",\"scope\":\"");
+    Some(Positional { sub, aud, exp, client_id, kind, tenant, scope })
+}
+
+impl<'a> Written<'a> {
+    /// Takes the string after `prefix`; leaves `rest` as it was if the prefix is not there.
+    fn take(rest: &mut &'a [u8], prefix: &[u8]) -> Option<Self> {
+        let tail = rest.strip_prefix(prefix)?;
+        let (mut from, mut escaped) = (0, false);
+        loop {
+            let at = from + memchr::memchr2(b'"', b'\\', tail.get(from..)?)?;
+            if tail.get(at) == Some(&b'"') {
+                let (bytes, after) = tail.split_at_checked(at)?;
+                *rest = after.get(1..)?;
+                return Some(Self { bytes, escaped });
+            }
+            escaped = true;
+            from = at + 2;
+        }
+    }
+
+    /// The text it stands for. `None` for bytes that are no JSON string.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        if !self.escaped {
+            return core::str::from_utf8(self.bytes).ok().map(Cow::Borrowed);
+        }
+        let mut quoted = Vec::with_capacity(self.bytes.len() + 2);
+        quoted.push(b'"');
+        quoted.extend_from_slice(self.bytes);
+        quoted.push(b'"');
+        serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+    }
+
+    /// Whether it stands for `text`.
+    pub(crate) fn equals(self, text: &str) -> bool {
+        if self.escaped {
+            self.text().is_some_and(|it| it == text)
+        } else {
+            self.bytes == text.as_bytes()
+        }
+    }
+}
+
+/// Takes the digits after `prefix`.
+fn number(rest: &mut &[u8], prefix: &[u8]) -> Option<i64> {
+    let tail = rest.strip_prefix(prefix)?;
+    let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (head, after) = tail.split_at_checked(digits)?;
+    *rest = after;
+    let number = head.iter().try_fold(0i64, |number, digit| {
+        number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+    })?;
+    (digits > 0).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ward_model::PrincipalKind;
+
+    const JTI: &str = "0123456789012345678901234567890123456789";
+
+    fn claims(input: &str) -> Vec<u8> {
+        let part = input.split('.').nth(1).unwrap();
+        base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).unwrap()
+    }
+
+    #[test]
+    fn the_bytes_of_a_token_never_change() {
+        let body = TokenBody {
+            principal: PrincipalName::new(PrincipalKind::Seller, "77").unwrap(),
+            audience: "shop".into(),
+            client_id: "web".into(),
+            tenant: Some("77".into()),
+            scope: Some("orders read".into()),
+            login: Some("L-1".into()),
+            expires_at: UnixMillis::from_seconds(2000),
+        };
+        let header = header(Algorithm::Es256, "k1");
+        let json = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(header.trim_end_matches('.'));
+        assert_eq!(json.unwrap(), br#"{"alg":"ES256","kid":"k1","typ":"at+jwt"}"#);
+        let input = signing_input(&header, JTI, "ward", &body, UnixMillis::from_seconds(1000));
+        let want = concat!(
+            r#"{"jti":"0123456789012345678901234567890123456789","iss":"ward","sub":"77","#,
+            r#""aud":"shop","iat":1000,"exp":2000,"client_id":"web","kind":"seller","#,
+            r#""tenant":"77","scope":"orders read","login":"L-1"}"#
+        );
+        assert_eq!(String::from_utf8(claims(&input)).unwrap(), want);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            sub in "[^\\p{Cc}]{1,20}", aud in ".{0,20}", client_id in ".{0,9}",
+            tenant in proptest::option::of(".{0,9}"), scope in proptest::option::of(".{0,9}"),
+            login in proptest::option::of(".{0,9}"), exp in 0i64..253_402_300_799,
+        ) {
+            let body = TokenBody {
+                principal: PrincipalName::new(PrincipalKind::Rider, sub.clone()).unwrap(),
+                audience: aud.clone(), client_id: client_id.clone(),
+                tenant: tenant.clone(), scope: scope.clone(), login,
+                expires_at: UnixMillis::from_seconds(exp),
+            };
+            let input = signing_input("h.", JTI, "i\"ss\\", &body, UnixMillis::from_seconds(5));
+            let bytes = claims(&input);
+            prop_assert!(crate::json::object(&bytes).is_some());
+            prop_assert_eq!(jti(&bytes).unwrap(), JTI.as_bytes());
+            let read = read(&bytes).unwrap();
+            prop_assert_eq!(read.sub.text().unwrap(), sub);
+            prop_assert!(read.aud.equals(&aud));
+            prop_assert_eq!(read.exp, exp);
+            prop_assert_eq!(read.client_id.text().unwrap(), client_id);
+            prop_assert!(read.kind.equals("rider"));
+            prop_assert_eq!(read.tenant.map(|it| it.text().unwrap().into_owned()), tenant);
+            prop_assert_eq!(read.scope.map(|it| it.text().unwrap().into_owned()), scope);
+        }
+    }
+}

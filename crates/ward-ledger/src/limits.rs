@@ -1,0 +1,46 @@
+//! The bounds of the ledger. Every piece of work on untrusted bytes is bounded by one of these.
+
+/// Longest compact JWS, bytes.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+/// A 64-byte signature in base64url without padding, characters.
+pub const SIGNATURE_CHARS: usize = 86;
+/// Raw bytes of an ES256 or Ed25519 signature.
+pub const SIGNATURE_BYTES: usize = 64;
+/// Longest decoded claims or header, bytes.
+pub const PART_BYTES_MAX: usize = TOKEN_BYTES_MAX / 4 * 3;
+/// Deepest nesting of foreign claims.
+pub const JSON_DEPTH_MAX: usize = 6;
+/// Most values in foreign claims, counted over all depths.
+pub const JSON_VALUES_MAX: usize = 256;
+/// Most names in one JSON object.
+pub const JSON_NAMES_MAX: usize = 64;
+/// Most audiences in one token.
+pub const AUDIENCES_MAX: usize = 16;
+/// Latest NumericDate, seconds: the end of the year 9999.
+pub const NUMERIC_DATE_MAX: i64 = 253_402_300_799;
+/// `jti`: characters and the bytes they stand for.
+pub const JTI_CHARS: usize = 40;
+/// Bytes of a `jti`: one sealed block, then random bytes.
+pub const JTI_BYTES: usize = 30;
+/// Random bytes of a `jti` (112 bits).
+pub const JTI_RANDOM_BYTES: usize = 14;
+/// Slots of a segment, as a power of two.
+pub const SEGMENT_BITS: u32 = 16;
+/// Furthest a recorded sequence may lie past the highest one known, in its origin.
+pub const SEQUENCE_SKIP_MAX: u64 = 1 << 24;
+/// A segment stays this long after its longest life has passed, milliseconds (clock skew).
+pub const DROP_GRACE_MS: i64 = 60_000;
+/// A step of journal time over this stops dropping until time is seen to go on, milliseconds.
+pub const TIME_JUMP_MS: i64 = 60_000;
+/// How far time must go on in small steps before dropping resumes, milliseconds.
+pub const TIME_STEADY_MS: i64 = 60_000;
+/// Dropping is looked at this often in journal time, milliseconds.
+pub const SWEEP_EVERY_MS: i64 = 1_000;
+/// Most signing keys one ledger holds.
+pub const KEYS_MAX: usize = 1024;
+/// Longest window of grandfathering, milliseconds: 30 days.
+pub const GRANDFATHERING_MS_MAX: i64 = 30 * 86_400_000;
+
+const _: () = assert!(SIGNATURE_CHARS * 6 / 8 == SIGNATURE_BYTES);
+const _: () = assert!(JTI_CHARS * 6 / 8 == JTI_BYTES && JTI_BYTES == 16 + JTI_RANDOM_BYTES);
+const _: () = assert!(SIGNATURE_CHARS + 4 < TOKEN_BYTES_MAX);

@@ -1,0 +1,145 @@
+//! What the check reads: snapshots of what seldom changes, atomics for what changes often.
+//!
+//! A snapshot is swapped whole when a key, an origin or a segment comes or goes; slots, cut-offs
+//! and pins change in place. Every effect of a record is visible before the count of revocations
+//! that includes it. Best test: `tests/threads.rs`.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+
+use arc_swap::ArcSwap;
+use ward_model::word::{IssuerMode, PersonState};
+use ward_model::{Origin, PrincipalKey};
+
+use crate::api_key::Credentials;
+use crate::keys::Keys;
+use crate::locator::Locator;
+use crate::secret::LedgerSecret;
+use crate::slots::{Found, OriginSlots};
+use crate::table::{Table, Words};
+use crate::view::Writer;
+
+/// What seldom changes.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) keys: Arc<Keys>,
+    /// Ascending by origin.
+    pub(crate) origins: Arc<Vec<Arc<OriginSlots>>>,
+    pub(crate) modes: Arc<BTreeMap<String, IssuerMode>>,
+}
+
+/// Everything readers and the writer share.
+pub(crate) struct Shared {
+    pub(crate) secret: LedgerSecret,
+    pub(crate) bits: u32,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) principals: Table,
+    pub(crate) clients: Table,
+    pub(crate) pins: Table,
+    pub(crate) credentials: RwLock<Credentials>,
+    pub(crate) people: RwLock<HashMap<PrincipalKey, PersonState>>,
+    pub(crate) revocations: AtomicU64,
+    pub(crate) faults: AtomicU64,
+    pub(crate) writer: Mutex<Writer>,
+}
+
+/// Cut-offs of a principal or client: words of a [`Table`].
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CutOff {
+    /// The last revocation of all its tokens so far; 0: none.
+    pub(crate) revoked: u64,
+    /// The last suspension; 0: none.
+    pub(crate) suspended: u64,
+    /// Whether it is suspended now.
+    pub(crate) is_suspended: bool,
+}
+
+impl CutOff {
+    pub(crate) const fn from_words([revoked, suspension]: Words) -> Self {
+        Self { revoked, suspended: suspension >> 1, is_suspended: suspension & 1 == 1 }
+    }
+
+    pub(crate) fn to_words(self) -> Words {
+        [self.revoked, self.suspended << 1 | u64::from(self.is_suspended)]
+    }
+}
+
+/// A pinned token: words of a [`Table`].
+#[derive(Clone, Copy)]
+pub(crate) struct Pinned {
+    pub(crate) known: bool,
+    pub(crate) revoked: bool,
+}
+
+impl Pinned {
+    pub(crate) const fn from_words([known, revoked]: Words) -> Self {
+        Self { known: known != 0, revoked: revoked != 0 }
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn origin(&self, origin: Origin) -> Option<&Arc<OriginSlots>> {
+        let last = self.origins.last().filter(|slots| slots.origin == origin);
+        last.or_else(|| {
+            let at = self.origins.binary_search_by_key(&origin, |slots| slots.origin).ok()?;
+            self.origins.get(at)
+        })
+    }
+
+    /// Looks a place up in this snapshot. `Never` is definite only from [`Shared::find_again`].
+    #[inline]
+    pub(crate) fn find(&self, place: Locator) -> Found {
+        let Ok(sequence) = u64::try_from(place.sequence.0) else { return Found::Behind };
+        let Some(origin) = self.origin(place.origin) else { return Found::Behind };
+        let settled = origin.settled(sequence);
+        origin.find(sequence, settled)
+    }
+}
+
+impl Shared {
+    /// Looks a place up so that `Never` is definite: how far the view has come is read first, the
+    /// snapshot after it.
+    pub(crate) fn find_again(&self, place: Locator) -> Found {
+        let Ok(sequence) = u64::try_from(place.sequence.0) else { return Found::Behind };
+        let before = self.snapshot.load();
+        let Some(origin) = before.origin(place.origin) else { return Found::Behind };
+        let settled = origin.settled(sequence);
+        let after = self.snapshot.load();
+        after.origin(place.origin).map_or(Found::Behind, |slots| slots.find(sequence, settled))
+    }
+
+    pub(crate) fn principal(&self, key: PrincipalKey) -> CutOff {
+        self.principals.find(key.0).map(CutOff::from_words).unwrap_or_default()
+    }
+
+    pub(crate) fn client(&self, key: PrincipalKey) -> CutOff {
+        self.clients.find(key.0).map(CutOff::from_words).unwrap_or_default()
+    }
+
+    pub(crate) fn pinned(&self, fingerprint: u64) -> Option<Pinned> {
+        let words = self.pins.find(pin_key(fingerprint))?;
+        Some(Pinned::from_words(words)).filter(|pin| pin.known)
+    }
+
+    pub(crate) fn credentials(&self) -> RwLockReadGuard<'_, Credentials> {
+        self.credentials.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether a person is known to work here and may act.
+    pub(crate) fn works_here(&self, key: PrincipalKey) -> bool {
+        let people = self.people.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let state = people.get(&key).copied();
+        matches!(state, Some(PersonState::Active | PersonState::Leaving))
+            && !self.principal(key).is_suspended
+    }
+
+    pub(crate) fn revocations(&self) -> u64 {
+        self.revocations.load(Ordering::Acquire)
+    }
+}
+
+/// A fingerprint as the key of a [`Table`].
+pub(crate) fn pin_key(fingerprint: u64) -> [u8; 16] {
+    u128::from(fingerprint).to_le_bytes()
+}
