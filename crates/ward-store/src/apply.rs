@@ -152,7 +152,7 @@ fn apply_feed(tx: &Transaction<'_>, at: Position, record: &Record) -> rusqlite::
 }
 
 /// Moves the staged row of this very record into `persons`. Nothing happens when it was moved
-/// before, or when a later record has been settled already.
+/// before: a person has at most one staged row, and versions make every digest another.
 pub(crate) fn settle(tx: &Transaction<'_>, at: Position, put: &PersonPut) -> rusqlite::Result<()> {
     let staged = params![&put.person.0[..], &put.row_digest[..], at.index.0];
     run(
@@ -162,8 +162,7 @@ pub(crate) fn settle(tx: &Transaction<'_>, at: Position, put: &PersonPut) -> rus
            version, user_key, row_digest, leaf)
          SELECT person, principal, principal_key, user_name, external_id, display_name, given_name,
            family_name, emails, active, state, created, modified, version, user_key, digest, ?3
-         FROM outbox WHERE person = ?1 AND digest = ?2
-           AND NOT EXISTS (SELECT 1 FROM persons WHERE person = ?1 AND leaf >= ?3)",
+         FROM outbox WHERE person = ?1 AND digest = ?2",
         staged,
     )?;
     run(
