@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::Method;
 use http::uri::Authority;
-use ward_catalogue::{Catalogue, Route};
+use ward_catalogue::{Body, Catalogue, Mode, Route};
 use ward_model::word::{RouteMode, Task};
 use ward_model::{AccessId, RouteNumber, UnixMillis};
 
@@ -29,59 +29,46 @@ pub struct Ask {
 }
 
 /// Where a request goes.
-pub(crate) enum Target {
-    /// To a declared route; parameters in order of the template.
-    Route { catalogue: Arc<Catalogue>, route: Arc<Route>, params: Vec<(String, String)> },
-    /// To an undeclared route of a host that observes those.
-    Undeclared { upstream: Authority },
+pub(crate) struct Target {
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// The declared route with its path parameters; `NONE` for an undeclared one.
+    pub(crate) route: RouteNumber,
+    pub(crate) params: Vec<String>,
+    /// The host's name: the trust domain of its transaction tokens.
+    pub(crate) host: String,
+    /// `None`: no host answers to this request's `Host`.
+    pub(crate) upstream: Option<Authority>,
+    /// The most that is held of an answer, bytes.
+    pub(crate) held_bytes_max: usize,
 }
 
 impl Ask {
     pub(crate) fn route(&self) -> Option<&Route> {
-        match &self.target {
-            Target::Route { route, .. } => Some(route),
-            Target::Undeclared { .. } => None,
-        }
-    }
-
-    pub(crate) fn upstream(&self) -> &Authority {
-        match &self.target {
-            Target::Route { route, .. } => route.upstream(),
-            Target::Undeclared { upstream } => upstream,
-        }
+        self.target.catalogue.route(self.target.route)
     }
 
     pub(crate) fn mode(&self) -> RouteMode {
-        self.route().map_or(RouteMode::Observe, Route::mode)
-    }
-
-    pub(crate) fn route_number(&self) -> RouteNumber {
-        self.route().map_or(RouteNumber::NONE, Route::number)
+        match self.route().map(|route| route.mode) {
+            Some(Mode::Enforce) => RouteMode::Enforce,
+            Some(Mode::Observe) | None => RouteMode::Observe,
+        }
     }
 
     /// Whether the request may change something upstream (RFC 9110 §9.2.1).
     pub(crate) fn is_unsafe(&self) -> bool {
-        !(self.method.is_safe())
+        !self.method.is_safe()
     }
 
-    /// The task (safety standard art. 8), from the method.
+    /// The task (safety standard art. 8), from the method and the route.
     pub(crate) fn task(&self) -> Task {
         match self.method {
             Method::POST => Task::Add,
             Method::PUT | Method::PATCH => Task::Change,
             Method::DELETE => Task::Delete,
-            _ if self.route().is_some_and(Route::is_download) => Task::Download,
-            _ => Task::View,
-        }
-    }
-
-    /// A path parameter by name.
-    pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        match &self.target {
-            Target::Route { params, .. } => {
-                params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+            _ if self.route().is_some_and(|route| route.body == Body::Uninspectable) => {
+                Task::Download
             }
-            Target::Undeclared { .. } => None,
+            _ => Task::View,
         }
     }
 }

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use ward_ledger::{Checked, Claimed, Issued as LedgerIssued, Miss};
+use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin};
 use ward_model::word::IssuerMode;
 use ward_model::{
-    ApiKeyId, KeyNumber, NamespaceNumber, Origin, PrincipalKey, PrincipalKind, PrincipalName,
-    PrincipalNumber, Reason, Sequence, TenantNumber,
+    ApiKeyId, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName, PrincipalNumber,
+    Reason, Sequence, TenantNumber,
 };
-use ward_register::Existence;
+use ward_register::{Existence, namespace_of};
 
 use crate::Gate;
 use crate::ask::Ask;
@@ -59,43 +59,184 @@ impl Classifier {
     }
 }
 
+/// What a miss turned out to be.
+enum Looked {
+    /// Refused, for this reason, to whom it claims to be.
+    Refused(Reason, Option<Box<Who>>),
+    /// A learning issuer's: it passes as what it claims.
+    Learned(Box<Who>, Reason),
+    /// Grandfathered: it is known once this is recorded.
+    Pinned(Pin, Box<Who>),
+    /// It became known meanwhile.
+    Again,
+}
+
 impl Gate {
     /// Step one: the credential is one that Ward issued, live, and held by somebody known.
     pub(crate) async fn check(&self, presented: Presented, ask: &Ask) -> Result<Issued, Refusal> {
-        let checked = match &presented {
-            Presented::Token(raw) => {
-                self.parts.ledger.check(raw, &self.parts.audience, ask.now)
-            }
-            Presented::ApiKey(raw) => self.parts.ledger.check_api_key(raw, ask.now),
-        };
-        let issued = match checked {
-            Checked::Pass(issued) => Issued { who: self.holder(&issued, ask).await?, doubt: None },
-            Checked::Refuse(refused) => match refused.miss {
-                Some(miss) => self.classify(miss, refused.reason, ask).await?,
-                None => {
-                    return Err(Refusal {
-                        reason: refused.reason,
-                        who: self.known(refused.holder.as_ref(), ask),
-                        status: 0,
-                    });
+        // Twice at most: a token that was pinned on the way is looked up again.
+        for last in [false, true] {
+            let refused = match self.look_up(&presented, ask) {
+                Checked::Pass(known) => return self.known(known, ask).await,
+                Checked::Refuse(refused) => refused,
+            };
+            let Some(miss) = refused.miss else {
+                let who = match refused.holder {
+                    Some(bearer) => self.who(&bearer, None, "", ask).await,
+                    None => None,
+                };
+                return Err(Refusal { reason: refused.reason, who, status: 0 });
+            };
+            match self.classify(miss, refused.mode, ask).await {
+                Looked::Refused(reason, who) => return Err(Refusal { reason, who, status: 0 }),
+                Looked::Learned(who, doubt) => {
+                    let issued = Issued { who, doubt: Some(doubt) };
+                    self.exists(&issued)?;
+                    return Ok(issued);
                 }
-            },
-        };
-        self.exists(&issued)?;
-        Ok(issued)
+                Looked::Again if !last => {}
+                Looked::Pinned(pin, who) if !last => {
+                    let record = pin.record(who.number);
+                    if self.parts.journal.append(record, self.now()).await.is_err() {
+                        let reason = Reason::JournalUnavailable;
+                        return Err(Refusal { reason, who: Some(who), status: 0 });
+                    }
+                }
+                Looked::Again | Looked::Pinned(..) => break,
+            }
+        }
+        Err(Reason::LedgerBehind.into())
+    }
+
+    fn look_up(&self, presented: &Presented, ask: &Ask) -> Checked {
+        match presented {
+            Presented::Token(raw) => self.parts.ledger.check(raw, &self.parts.audience, ask.now),
+            Presented::ApiKey(raw) => self.parts.ledger.check_api_key(raw, ask.now),
+        }
+    }
+
+    async fn known(&self, known: Known, ask: &Ask) -> Result<Issued, Refusal> {
+        let bearer = known.bearer();
+        match self.who(bearer, known.tenant(), known.scope(), ask).await {
+            Some(who) => {
+                let issued = Issued { who, doubt: None };
+                self.exists(&issued)?;
+                Ok(issued)
+            }
+            // Nobody can be recorded: then nothing may be read.
+            None => Err(Reason::JournalUnavailable.into()),
+        }
     }
 
     /// A principal who does not exist cannot read: the cheapest sign of a forgery.
-    fn exists(&self, issued: &Issued) -> Result<(), Refusal> {
+    pub(crate) fn exists(&self, issued: &Issued) -> Result<(), Refusal> {
         let name = &issued.who.name;
-        let namespace = NamespaceNumber(i32::from(name.kind.byte()));
-        match self.parts.register.existence(namespace, name.id()) {
-            Existence::Phantom | Existence::Deleted => Err(Refusal {
-                reason: Reason::UnknownDataSubject,
-                who: Some(issued.who.clone()),
-                status: 0,
-            }),
+        match self.parts.register.existence(namespace_of(name.kind), name.id()) {
+            Existence::Phantom | Existence::Deleted => {
+                let who = Some(issued.who.clone());
+                Err(Refusal { reason: Reason::UnknownDataSubject, who, status: 0 })
+            }
             Existence::Exists | Existence::Unconfirmed | Existence::NotFed => Ok(()),
         }
+    }
+
+    /// What a token without an entry is. Verifies its signature, a few at a time.
+    async fn classify(&self, miss: Miss, mode: IssuerMode, ask: &Ask) -> Looked {
+        let Ok(_place) = Arc::clone(&self.classifier.waiting).try_acquire_owned() else {
+            return Looked::Refused(Reason::Overloaded, None);
+        };
+        let Ok(_turn) = Arc::clone(&self.classifier.running).acquire_owned().await else {
+            return Looked::Refused(Reason::Overloaded, None);
+        };
+        let (ledger, now) = (self.parts.ledger.clone(), ask.now);
+        let work = tokio::task::spawn_blocking(move || ledger.classify(&miss, now));
+        let Ok(classified) = work.await else {
+            return Looked::Refused(Reason::Overloaded, None);
+        };
+        if classified.known_now {
+            return Looked::Again;
+        }
+        let Classified { reason, key, claims, signature_good, pin, .. } = classified;
+        if !signature_good {
+            return Looked::Refused(reason, None);
+        }
+        let Some(claims) = claims else { return Looked::Refused(reason, None) };
+        let Some(who) = self.claimed(claims, key, ask).await else {
+            return Looked::Refused(Reason::JournalUnavailable, None);
+        };
+        match pin {
+            Some(pin) => Looked::Pinned(pin, who),
+            None if mode == IssuerMode::Learning && reason == Reason::NeverIssued => {
+                Looked::Learned(who, reason)
+            }
+            None => Looked::Refused(reason, Some(who)),
+        }
+    }
+
+    async fn claimed(&self, claims: Claimed, key: KeyNumber, ask: &Ask) -> Option<Box<Who>> {
+        let bearer = Bearer {
+            kind: claims.name.kind,
+            name: Some(claims.name),
+            number: PrincipalNumber::NONE,
+            key: claims.principal_key,
+            signing_key: key,
+            origin: Origin::NONE,
+            sequence: Sequence::NONE,
+            api_key: ApiKeyId::NONE,
+        };
+        let scope = claims.scope.unwrap_or_default();
+        self.who(&bearer, claims.tenant.as_deref(), &scope, ask).await
+    }
+
+    /// Joins a bearer with the register: his number by name, or his name by number. `None` when
+    /// the register cannot.
+    async fn who(
+        &self,
+        bearer: &Bearer,
+        tenant: Option<&str>,
+        scope: &str,
+        ask: &Ask,
+    ) -> Option<Box<Who>> {
+        let register = &self.parts.register;
+        let (name, number) = match &bearer.name {
+            Some(name) => {
+                let known = register.number(namespace_of(name.kind), name.id());
+                let number = match known {
+                    Some(number) => PrincipalNumber(number.0),
+                    None => {
+                        let (register, name) = (register.clone(), name.clone());
+                        let work = tokio::task::spawn_blocking(move || register.principal(&name));
+                        work.await.ok()?.ok()?
+                    }
+                };
+                (name.clone(), number)
+            }
+            None => {
+                let (register, number) = (register.clone(), bearer.number);
+                let one = DataSubjectNumber::from(number);
+                let work = tokio::task::spawn_blocking(move || register.name(one));
+                let (_, id) = work.await.ok()?.ok()??;
+                (PrincipalName::new(bearer.kind, id).ok()?, number)
+            }
+        };
+        // A seller is its own tenant unless its credential names another.
+        let own = (name.kind == ward_model::PrincipalKind::Seller).then(|| name.id().to_owned());
+        let tenant = tenant.map(str::to_owned).or(own);
+        let tenant_number = tenant
+            .as_deref()
+            .and_then(|id| register.number(namespace_of(ward_model::PrincipalKind::Seller), id));
+        Some(Box::new(Who {
+            key: bearer.key,
+            tenant_number: TenantNumber(tenant_number.map_or(0, |number| number.0)),
+            tenant,
+            scope: scope.to_owned(),
+            api_key: bearer.api_key,
+            origin: bearer.origin,
+            sequence: bearer.sequence,
+            signing_key: bearer.signing_key,
+            purpose: ask.purpose.as_deref().map_or(0, |text| self.purpose_hash(text)),
+            name,
+            number,
+        }))
     }
 }

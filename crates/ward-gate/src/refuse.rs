@@ -88,10 +88,7 @@ fn problem(access: AccessId, reason: Reason) -> Response<Body> {
     *response.status_mut() =
         StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(ward_model::Problem::MEDIA_TYPE),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ward_model::Problem::MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match kind {
         ProblemKind::Unauthenticated => {

@@ -67,7 +67,7 @@ pub(crate) fn row(
         origin: who.map_or(Origin::NONE, |who| who.origin),
         sequence: who.map_or(Sequence::NONE, |who| who.sequence),
         key: who.map_or(KeyNumber::NONE, |who| who.signing_key),
-        route: ask.route_number(),
+        route: ask.target.route,
         task: ask.task(),
         source: source_bytes(ask.source),
         tenant: who.map_or(TenantNumber::NONE, |who| who.tenant_number),

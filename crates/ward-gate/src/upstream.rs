@@ -4,7 +4,7 @@
 //! An observed request leaves unchanged, through [`Upstream::pass`].
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -66,8 +66,7 @@ impl Upstream {
             Err(_) => return Err(permit.refuse(Reason::Overloaded)),
         };
         headers::ask_plainly(request.headers_mut());
-        for (name, text) in
-            [(header::AUTHORIZATION, format!("Bearer {token}")), (TXN_TOKEN, token)]
+        for (name, text) in [(header::AUTHORIZATION, format!("Bearer {token}")), (TXN_TOKEN, token)]
         {
             let Ok(mut value) = HeaderValue::try_from(text) else {
                 return Err(permit.refuse(Reason::Overloaded));
@@ -92,12 +91,11 @@ impl Upstream {
     }
 
     async fn ask(&self, ask: &Ask, mut request: Request<Incoming>) -> Option<Response<Incoming>> {
-        *request.uri_mut() = uri(ask.upstream(), request.uri().path_and_query()?)?;
+        *request.uri_mut() = uri(ask.target.upstream.as_ref()?, &ask.path)?;
         *request.version_mut() = http::Version::HTTP_11;
-        request.headers_mut().insert(
-            REQUEST_ID,
-            HeaderValue::try_from(ask.access.to_string()).ok()?,
-        );
+        request
+            .headers_mut()
+            .insert(REQUEST_ID, HeaderValue::try_from(ask.access.to_string()).ok()?);
         let answer = tokio::time::timeout(UPSTREAM_HEAD_MAX, self.client.request(request)).await;
         match answer {
             Ok(Ok(response)) => Some(response),
@@ -135,11 +133,11 @@ pub(crate) const TXN_TOKEN: header::HeaderName = header::HeaderName::from_static
 pub(crate) const REQUEST_ID: header::HeaderName =
     header::HeaderName::from_static("ward-request-id");
 
-fn uri(upstream: &Authority, path: &PathAndQuery) -> Option<Uri> {
+fn uri(upstream: &Authority, path: &str) -> Option<Uri> {
     Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(upstream.clone())
-        .path_and_query(path.clone())
+        .path_and_query(path)
         .build()
         .ok()
 }
