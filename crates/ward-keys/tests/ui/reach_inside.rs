@@ -1,0 +1,7 @@
+use ward_keys::{Token, Withheld};
+
+fn reach(withheld: Withheld<Token>) -> Token {
+    withheld.inner
+}
+
+fn main() {}
