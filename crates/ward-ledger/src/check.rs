@@ -207,6 +207,45 @@ impl Ledger {
     }
 }
 
+/// What the ledger holds of a presented token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// It is the token issued at this place.
+    Slot(Locator),
+    /// It was let in by grandfathering (`TokenPinned::fingerprint`).
+    Pin(i64),
+}
+
+impl Ledger {
+    /// Where exactly this token is entered, whatever its expiry or state: what revoking it names.
+    /// `None` for everything the ledger does not know, expired segments included.
+    #[must_use]
+    pub fn locate(&self, raw: &str) -> Option<Entered> {
+        let snapshot = self.shared.snapshot.load();
+        let parts = token::split(raw.as_bytes())?;
+        let mut signature = decode_array::<SIGNATURE_BYTES>(parts.signature)?;
+        let mut room = Room::new();
+        let claims = room.decode(parts.claims)?;
+        let known = snapshot.keys.by_header(parts.header);
+        let key = match known {
+            Some(key) => key,
+            None => snapshot.keys.by_kid(&token::foreign_header(parts.header)?.kid)?,
+        };
+        if !canonicalise(key.algorithm, &mut signature) {
+            return None;
+        }
+        let fingerprint = self.shared.secret.fingerprint(parts.signing_input, &signature);
+        let place = layout::jti(claims).and_then(|jti| self.shared.secret.open_locator(jti));
+        if let (Some(_), Some(place)) = (known, place)
+            && let Found::Slot(slot) = self.shared.find_again(place)
+            && slot.fingerprint == fingerprint
+        {
+            return Some(Entered::Slot(place));
+        }
+        self.shared.pinned(fingerprint).map(|_| Entered::Pin(fingerprint.cast_signed()))
+    }
+}
+
 impl Look<'_> {
     fn check(&self) -> Checked {
         let Some(parts) = token::split(self.raw.as_bytes()) else {

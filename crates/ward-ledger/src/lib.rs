@@ -37,7 +37,7 @@ use ward_model::{
 
 pub use api_key::{API_KEY_ENTROPY_BYTES, ApiKey, Client, compose_api_key, is_api_key};
 pub use canonical::canonicalise;
-pub use check::{Bearer, Checked, Issued, Refused};
+pub use check::{Bearer, Checked, Entered, Issued, Refused};
 pub use classify::{Archived, Claimed, Classified, Miss};
 pub use grandfather::{Pin, Window};
 pub use keys::{Holder, Key};

@@ -152,6 +152,11 @@ fn the_twin_signature_is_the_same_token() {
     let twin = forge.with_signature(&crate::canonical::twin(&signature));
     assert_ne!(twin, forge.token);
     assert_eq!(forge.world.reason(&twin), None);
+    let place = Locator { origin: Origin(1), sequence: Sequence(0) };
+    for raw in [&forge.token, &twin] {
+        assert_eq!(forge.world.ledger.locate(raw), Some(Entered::Slot(place)));
+    }
+    assert_eq!(forge.world.ledger.locate(&forge.with_signature(&[1; 64])), None);
     forge.world.record(TokenRevoked {
         origin: Origin(1),
         sequence: Sequence(0),

@@ -130,6 +130,7 @@ fn an_old_token_is_pinned_once_and_known_from_then_on() {
         old.world.ledger.secret().fingerprint(parts.signing_input, &signature).cast_signed()
     };
     assert_eq!(reason_at(&old.world.ledger, &raw, "other", START), Some(Reason::WrongAudience));
+    assert_eq!(old.world.ledger.locate(&raw), Some(Entered::Pin(fingerprint)));
     old.world.record(PinRevoked { fingerprint, cause: Cause::Operator });
     assert_eq!(old.world.reason(&raw), Some(Reason::Revoked));
     old.world.now = CUT_OVER.plus_ms(LIFE_MS);
