@@ -24,8 +24,9 @@ pub fn client(remote: &Remote) -> Result<Client> {
         return Ok(Client::new(word("api_url")).with(word("admin_token")));
     }
     let token = match (&remote.token_file, std::env::var("WARD_TOKEN")) {
-        (Some(file), _) => std::fs::read_to_string(file)
-            .with_context(|| format!("{}", file.display()))?,
+        (Some(file), _) => {
+            std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?
+        }
         (None, Ok(token)) => token,
         (None, Err(_)) => bail!("no credential: give --token-file, --demo, or set WARD_TOKEN"),
     };
@@ -56,9 +57,10 @@ fn rows<'v>(answer: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
 /// One line per row: these columns, two spaces apart.
 fn table(answer: &Value, list: &str, columns: &[&str]) -> Vec<String> {
     let mut cells: Vec<Vec<String>> = vec![columns.iter().map(|one| (*one).to_owned()).collect()];
-    cells.extend(rows(answer, list).map(|row| {
-        columns.iter().map(|column| word(row, column)).collect::<Vec<_>>()
-    }));
+    cells.extend(
+        rows(answer, list)
+            .map(|row| columns.iter().map(|column| word(row, column)).collect::<Vec<_>>()),
+    );
     let width = |at: usize| {
         cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()
     };
@@ -112,8 +114,8 @@ pub async fn keys(command: Keys) -> Result<()> {
             show(&remote, &answer, |all| table(all, "keys", &columns))
         }
         Keys::Import { pem, issuer, holder, grandfather_days, life_seconds, activate, remote } => {
-            let text = std::fs::read_to_string(&pem)
-                .with_context(|| format!("{}", pem.display()))?;
+            let text =
+                std::fs::read_to_string(&pem).with_context(|| format!("{}", pem.display()))?;
             let window = grandfather_days.map(|days| {
                 json!({
                     "cut_over": crate::clock::now().seconds(),
@@ -200,7 +202,11 @@ fn query(parts: &[(&str, &Option<String>)]) -> String {
 pub async fn scope(command: Scope) -> Result<()> {
     let Scope { principal, key, api_key, from, to, remote } = command;
     let given = query(&[
-        ("principal", &principal), ("key", &key), ("api_key", &api_key), ("from", &from), ("to", &to),
+        ("principal", &principal),
+        ("key", &key),
+        ("api_key", &api_key),
+        ("from", &from),
+        ("to", &to),
     ]);
     let answer = client(&remote)?.get(&format!("/api/scope?{given}&limit=100000")).await?.ok()?;
     show(&remote, &answer, |scope| {
@@ -209,9 +215,10 @@ pub async fn scope(command: Scope) -> Result<()> {
             format!("accesses       {}", word(scope, "accesses")),
             format!("two ways agree {}", word(scope, "ways_agree")),
         ];
-        lines.extend(rows(scope, "data_subjects").map(|one| {
-            format!("{}:{}", word(one, "namespace"), word(one, "id"))
-        }));
+        lines.extend(
+            rows(scope, "data_subjects")
+                .map(|one| format!("{}:{}", word(one, "namespace"), word(one, "id"))),
+        );
         lines
     })
 }
@@ -250,7 +257,7 @@ pub async fn incidents(command: Incidents) -> Result<()> {
     match command {
         Incidents::List(remote) => {
             let answer = client(&remote)?.get("/api/incidents?limit=200").await?.ok()?;
-            let columns = ["incident", "kind", "opened", "state", "entries"];
+            let columns = ["id", "kind", "opened_at", "state", "kid"];
             show(&remote, &answer, |all| table(all, "incidents", &columns))
         }
         Incidents::Show { incident, remote } => {

@@ -134,9 +134,17 @@ pub enum People {
     /// Everyone, with states.
     List(Remote),
     /// One person: what he holds, what he could read.
-    Show { person: String, #[command(flatten)] remote: Remote },
+    Show {
+        person: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Cut everything a person holds, now.
-    Leave { person: String, #[command(flatten)] remote: Remote },
+    Leave {
+        person: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 /// `ward keys`.
@@ -167,9 +175,17 @@ pub enum Keys {
         remote: Remote,
     },
     /// Make a new key and retire this one; its issued tokens live on.
-    Rotate { kid: String, #[command(flatten)] remote: Remote },
+    Rotate {
+        kid: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// The key is in other hands: only what the ledger knows lives on.
-    Compromised { kid: String, #[command(flatten)] remote: Remote },
+    Compromised {
+        kid: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 /// `ward tokens`.
@@ -301,7 +317,17 @@ pub enum Incidents {
     /// All incidents.
     List(Remote),
     /// One incident with its timeline.
-    Show { incident: i64, #[command(flatten)] remote: Remote },
+    Show {
+        incident: i64,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Close one, with a note.
-    Close { incident: i64, #[arg(long)] note: String, #[command(flatten)] remote: Remote },
+    Close {
+        incident: i64,
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }

@@ -99,9 +99,10 @@ impl Client {
         }
         let request = request.body(Full::new(body)).context("request")?;
         let work = async {
-            let answer = self.pool.request(request).await.map_err(|error| {
-                anyhow!(error).context(format!("no answer from {}", self.base))
-            })?;
+            let answer =
+                self.pool.request(request).await.map_err(|error| {
+                    anyhow!(error).context(format!("no answer from {}", self.base))
+                })?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX)
                 .collect()

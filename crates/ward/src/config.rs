@@ -76,8 +76,9 @@ impl Config {
                 .integer("issuer.life_seconds_max", 1..=LIFE_SECONDS_MAX, Some(3600))
                 .unwrap_or(3600),
             issuer_mode: walk.issuer_mode("issuer.mode"),
-            key_file: base
-                .join(walk.text("custody.key_file", Some("key-encryption-key")).unwrap_or_default()),
+            key_file: base.join(
+                walk.text("custody.key_file", Some("key-encryption-key")).unwrap_or_default(),
+            ),
             root_on_hosts: walk.texts("custody.root_on_hosts"),
             catalogue: base
                 .join(walk.text("catalogue", Some("catalogue.toml")).unwrap_or_default()),

@@ -3,12 +3,26 @@
 //! `cli.rs` says what can be typed; `assemble.rs` opens the rooms and joins them; `api/` answers
 //! for them; `demo.rs` and `tour.rs` show them at work. Exit codes are documented in `--help`.
 
+mod api;
+mod app;
 mod ask;
+mod assemble;
+mod auth;
 mod cli;
 mod client;
 mod clock;
 mod config;
+mod demo;
+mod exit;
+mod facts;
+mod load;
+mod offline;
+mod open;
+mod outside;
+mod serve;
+mod tend;
 mod tour;
+mod view;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -29,7 +43,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            let exit = error.downcast_ref::<Exit>().map_or(69, |exit| exit.code);
+            let exit = error.downcast_ref::<exit::Exit>().map_or(69, |exit| exit.code);
             complain(&format!("ward: {error:#}"));
             ExitCode::from(exit)
         }
@@ -38,6 +52,8 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<bool> {
     match command {
+        Command::Demo(demo) => demo::run(&demo).await?,
+        Command::Serve(file) => serve::run(&file.config).await?,
         Command::Tour(tour) => return tour::run(&tour.dir, tour.json).await,
         Command::People(command) => ask::people(command).await?,
         Command::Keys(command) => ask::keys(command).await?,
@@ -47,27 +63,11 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::WhoRead(command) => ask::who_read(command).await?,
         Command::Store(command) => return ask::store(command).await,
         Command::Incidents(command) => ask::incidents(command).await?,
+        Command::Journal(command) => return offline::journal(command).await,
         _ => {}
     }
     Ok(true)
 }
-
-/// An error with its documented exit code.
-#[derive(Debug)]
-pub struct Exit {
-    /// The code of `--help`.
-    pub code: u8,
-    /// What went wrong and what to mend.
-    pub message: String,
-}
-
-impl core::fmt::Display for Exit {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Exit {}
 
 /// Prints the answer to a command.
 pub fn say(text: &str) {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::client::{Answer, Client};
 use crate::clock;
+pub use forge::StolenKey;
 pub use table::Step;
 
 /// Everything the tour holds: the demo's addresses and credentials, and what came out so far.

@@ -24,11 +24,8 @@ impl StolenKey {
             .map_err(|_| anyhow!("no key could be made"))?;
         let der = pair.to_pkcs8v1().map_err(|_| anyhow!("no PKCS#8"))?;
         let text = BASE64.encode(der.as_ref());
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .filter_map(|line| core::str::from_utf8(line).ok())
-            .collect();
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).filter_map(|line| core::str::from_utf8(line).ok()).collect();
         let body = lines.join("\n");
         Ok(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"))
     }

@@ -40,9 +40,11 @@ impl Tour {
         let old = engineer.old_token(&self.at("other_customer_id")?, self.fresh())?;
         let answer = gate.with(&old).get("/me").await?;
         let got = self.outcome(&answer).await;
-        self.step("an old login token passes while its key's holders are here", "200 permit", async {
-            got
-        })
+        self.step(
+            "an old login token passes while its key's holders are here",
+            "200 permit",
+            async { got },
+        )
         .await;
 
         let before = clock::now();
@@ -68,7 +70,8 @@ impl Tour {
 
         let answer = gate.with(&engineer.customer_token).get("/me").await?;
         let got = self.outcome(&answer).await;
-        self.step("a customer's token under that key still works", "200 permit", async { got }).await;
+        self.step("a customer's token under that key still works", "200 permit", async { got })
+            .await;
         Ok(engineer)
     }
 
@@ -104,7 +107,12 @@ impl Tour {
     }
 
     /// Has a token issued, as a login service would.
-    pub(super) async fn issue(&self, kind: &str, sub: &str, tenant: Option<&str>) -> Result<String> {
+    pub(super) async fn issue(
+        &self,
+        kind: &str,
+        sub: &str,
+        tenant: Option<&str>,
+    ) -> Result<String> {
         let mut ask = json!({
             "kind": kind, "sub": sub, "life_seconds": 1800,
             "audience": self.at("imported_key.audience")?, "login": "tour",
@@ -222,7 +230,8 @@ impl Tour {
         let answer = observed.with(&token).get("/me").await?;
         let got = self.outcome(&answer).await;
         let want = "401 refuse never_issued";
-        self.step("the issuer enforces: refused, on observed routes too", want, async { got }).await;
+        self.step("the issuer enforces: refused, on observed routes too", want, async { got })
+            .await;
         Ok(())
     }
 
@@ -255,7 +264,7 @@ impl Tour {
     }
 
     async fn alert_counts(&self) -> Result<BTreeMap<String, usize>> {
-        let list = self.api.get("/api/alerts?limit=500").await?.ok()?;
+        let list = self.api.get("/api/alerts?limit=200").await?.ok()?;
         let mut counts = BTreeMap::new();
         for alert in list.get("alerts").and_then(Value::as_array).into_iter().flatten() {
             let kind = alert.get("kind").and_then(Value::as_str).unwrap_or_default();
@@ -339,7 +348,7 @@ fn key_state(keys: &Value, kid: &str) -> String {
 async fn incident_of(api: &crate::client::Client, kid: &str) -> Result<Option<Value>> {
     let list = api.get("/api/incidents?limit=200").await?.ok()?;
     for one in list.get("incidents").and_then(Value::as_array).into_iter().flatten() {
-        let Ok(id) = super::text_at(one, "incident") else { continue };
+        let Ok(id) = super::text_at(one, "id") else { continue };
         let whole: Answer = api.get(&format!("/api/incidents/{id}")).await?;
         let whole = whole.ok()?;
         if whole.to_string().contains(kid) {

@@ -34,7 +34,8 @@ impl Tour {
         let own = seller.get(&format!("/seller/orders/{}", self.at("seller.own_order")?)).await?;
         let got = self.outcome(&own).await;
         self.step("a seller reads his own order", "200 permit", async { got }).await;
-        let other = seller.get(&format!("/seller/orders/{}", self.at("seller.other_order")?)).await?;
+        let other =
+            seller.get(&format!("/seller/orders/{}", self.at("seller.other_order")?)).await?;
         let got = self.outcome(&other).await;
         self.step("a seller after another's order", "403 refuse wrong_tenant", async { got }).await;
 
@@ -90,7 +91,8 @@ impl Tour {
         let agree = scope.get("ways_agree").and_then(Value::as_bool).unwrap_or(false);
         let got = format!("{} people, same {}, ways agree {agree}", named.len(), named == read);
         let want = format!("{} people, same true, ways agree true", read.len());
-        self.step("scope names exactly the people whose pages left", &want, async { Ok(got) }).await;
+        self.step("scope names exactly the people whose pages left", &want, async { Ok(got) })
+            .await;
 
         let one = read.iter().next().context("nobody was read")?;
         let path = format!("/api/who-read?data_subject=customer:{one}");

@@ -22,14 +22,21 @@ pub fn render(steps: &[Step]) -> String {
     let mut text = String::new();
     for (number, step) in (1..).zip(steps) {
         let mark = if step.ok { "ok  " } else { "FAIL" };
-        text.push_str(&format!("{mark} {number:>2}  {:name$}  {:>6} ms  {}", step.name, step.ms, step.got));
+        text.push_str(&format!(
+            "{mark} {number:>2}  {:name$}  {:>6} ms  {}",
+            step.name, step.ms, step.got
+        ));
         if !step.ok {
             text.push_str(&format!("\n          wanted: {}", step.want));
         }
         text.push('\n');
     }
     let failed = steps.iter().filter(|step| !step.ok).count();
-    text.push_str(&format!("\n{} steps, {} as they must be, {failed} not\n", steps.len(), steps.len() - failed));
+    text.push_str(&format!(
+        "\n{} steps, {} as they must be, {failed} not\n",
+        steps.len(),
+        steps.len() - failed
+    ));
     text
 }
 

@@ -1,0 +1,116 @@
+//! The control plane's own answers: accesses, scope, keys, existence, journal, store, metrics.
+//!
+//! Rooms export their own routers; here is what joins several of them. Errors are RFC 9457
+//! problems; `openapi.json` describes all of it and is compared with the routes by a test.
+
+mod accesses;
+mod existence;
+mod journal;
+mod keys;
+mod query;
+mod reload;
+mod scope;
+mod store;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::routing::{get, post};
+use serde_json::Value;
+use sha2::Digest as _;
+use ward_model::record::OperatorActed;
+use ward_model::{Caller, Problem, ProblemKind, Reason, Text};
+
+use crate::app::App;
+use crate::clock;
+
+
+/// Routes for operators (`/api/...`), without the credential check.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/api/accesses", get(accesses::list))
+        .route("/api/accesses/{id}", get(accesses::one))
+        .route("/api/scope", get(scope::scope))
+        .route("/api/who-read", get(scope::who_read))
+        .route("/api/keys", get(keys::list))
+        .route("/api/keys/import", post(keys::import))
+        .route("/api/keys/{kid}/rotate", post(keys::rotate))
+        .route("/api/keys/{kid}/compromised", post(keys::compromised))
+        .route("/api/issuers/mode", post(keys::issuer_mode))
+        .route("/api/existence/{namespace}/import", post(existence::import))
+        .route("/api/existence/{namespace}/events", post(existence::events))
+        .route("/api/catalogue", get(reload::catalogue))
+        .route("/api/reload", post(reload::reload))
+        .route("/api/store/verify", post(store::verify))
+        .route("/api/journal/proof", get(journal::proof))
+        .route("/api/journal/health", get(journal::health))
+        .with_state(app)
+}
+
+/// Routes anybody may ask: health, the journal's public side.
+pub fn open_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(journal::ready))
+        .route("/journal/checkpoint", get(journal::checkpoint))
+        .route("/journal/key", get(journal::key))
+        .route("/journal/tile/{*path}", get(journal::tile))
+        .with_state(app)
+}
+
+/// What a handler answers.
+pub(crate) type Answer = Result<Value, Problem>;
+
+/// An answer as a response.
+pub(crate) fn finish(answer: Answer) -> Response<Body> {
+    let (status, kind, body) = match answer {
+        Ok(value) => (200, "application/json", value.to_string().into_bytes()),
+        Err(problem) => (problem.status, Problem::MEDIA_TYPE, problem.to_json()),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A problem about what the caller sent.
+pub(crate) fn input(detail: impl Into<String>) -> Problem {
+    ProblemKind::Input.problem(detail, None)
+}
+
+/// A problem with what is behind Ward: try again.
+pub(crate) fn unavailable(what: &str) -> Problem {
+    ProblemKind::Unavailable(Reason::JournalUnavailable)
+        .problem(format!("{what} does not answer"), None)
+}
+
+/// The record of an operator's act over its exact request.
+pub(crate) fn act(caller: Caller, verb: &str, target: i64, body: &[u8]) -> OperatorActed {
+    OperatorActed {
+        api_key: caller.api_key,
+        act: Text::cut(verb),
+        target,
+        digest: sha2::Sha256::digest(body).into(),
+    }
+}
+
+/// Records an operator's act before it takes effect.
+pub(crate) async fn record_act(app: &App, act: OperatorActed) -> Result<(), Problem> {
+    match app.journal.append(act, clock::now()).await {
+        Ok(_recorded) => Ok(()),
+        Err(_) => Err(unavailable("the journal")),
+    }
+}
+
+/// Runs blocking work off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| ProblemKind::Corrupt.problem("the work ended badly", None))
+}

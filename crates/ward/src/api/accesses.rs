@@ -1,0 +1,159 @@
+//! `/api/accesses`: what was decided about a request, by its id.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Response, Uri};
+use serde_json::{Value, json};
+use ward_model::word::Provenance;
+use ward_model::{AccessId, LeafIndex, ProblemKind, Record, UnixMillis};
+
+use super::query::{Query, text_of};
+use super::{Answer, blocking, finish, input, unavailable};
+use crate::app::App;
+use crate::clock;
+use crate::view::recent::{Seen, Wanted, fold};
+
+/// How long after its id was made an access is looked for in the journal, milliseconds.
+const LATE_MS: i64 = 120_000;
+
+/// `GET /api/accesses/{id}`.
+pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
+    finish(answer(app, id).await)
+}
+
+async fn answer(app: Arc<App>, id: String) -> Answer {
+    let id = AccessId::parse(&id).map_err(|_| input("an access id is 32 hex digits"))?;
+    let shared = Arc::clone(&app);
+    let found = blocking(move || find(&shared, id)).await?;
+    match found.map_err(|_| unavailable("the journal"))? {
+        Some(seen) => blocking(move || whole(&app, &seen)).await?,
+        None => match app.gate.counted_reason(id) {
+            Some(reason) => Ok(json!({
+                "id": id, "verdict": "refuse", "reason": reason, "released": false,
+                "recorded": "counted", "data_subjects": [],
+            })),
+            None => Err(ProblemKind::NotFound.problem("no access has this id", None)),
+        },
+    }
+}
+
+/// An access from memory, or from the journal by the time in its id.
+pub fn find(app: &App, id: AccessId) -> Result<Option<Seen>, ward_journal::ReadError> {
+    if let Some(seen) = app.recent.one(id) {
+        return Ok(Some(seen));
+    }
+    let time = clock::access_time(id);
+    let end = first_at(app, time.plus_ms(LATE_MS))?;
+    let mut at = first_at(app, time)?;
+    let mut rows = Vec::new();
+    while at < end {
+        let batch = app.journal.read(at, 4096)?;
+        let Some((last, _)) = batch.last() else { break };
+        at = LeafIndex(last.index.0 + 1);
+        rows.extend(batch.into_iter().filter_map(|(at, record)| match record {
+            Record::AccessRow(row) if row.access == id => Some((at, row)),
+            _ => None,
+        }));
+        // Rows of one access stand next to each other.
+        if rows.last().is_some_and(|(_, row)| row.row + 1 == row.rows) {
+            break;
+        }
+    }
+    Ok(fold(rows))
+}
+
+/// The first leaf of journal time `time` or later, by binary search: journal time never runs back.
+fn first_at(app: &App, time: UnixMillis) -> Result<LeafIndex, ward_journal::ReadError> {
+    let (mut low, mut high) = (0, app.journal.head().borrow().0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match app.journal.read(LeafIndex(middle), 1)?.first() {
+            Some((at, _)) if at.time < time => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(LeafIndex(low))
+}
+
+/// One access in full, its data subjects named.
+fn whole(app: &App, seen: &Seen) -> Answer {
+    let mut value = line(app, seen);
+    let mut named = Vec::new();
+    for touch in &seen.touches {
+        let name =
+            app.register.name(touch.data_subject).map_err(|_| unavailable("the register"))?;
+        let (namespace, id) = name.unzip();
+        let namespace = namespace.and_then(|number| namespace_name(app, number));
+        named.push(json!({
+            "number": touch.data_subject, "namespace": namespace, "id": id, "fields": touch.fields,
+        }));
+    }
+    if let Some(value) = value.as_object_mut() {
+        value.insert("data_subjects".to_owned(), Value::Array(named));
+    }
+    Ok(value)
+}
+
+/// The name of a namespace of the register.
+pub fn namespace_name(app: &App, number: ward_model::NamespaceNumber) -> Option<String> {
+    app.catalogue.load().namespace_name(number).map(str::to_owned)
+}
+
+fn line(app: &App, seen: &Seen) -> Value {
+    let row = &seen.row;
+    let catalogue = app.catalogue.load();
+    let route = catalogue.route(row.route).map(|route| route.name.clone());
+    let kid = app.ledger.key(row.key).map(|key| key.kid.to_string());
+    json!({
+        "id": row.access,
+        "at": text_of(seen.at.time),
+        "leaf": seen.at.index,
+        "verdict": row.verdict.as_str(),
+        "reason": row.verdict.reason(),
+        "released": row.released,
+        "mode": row.mode,
+        "recorded": "row",
+        "principal": {"kind": row.principal_kind, "number": row.principal},
+        "api_key": row.api_key,
+        "key": kid,
+        "route": {"number": row.route, "name": route},
+        "task": row.task,
+        "source": std::net::Ipv6Addr::from(row.source).to_canonical().to_string(),
+        "tenant": row.tenant,
+        "status": row.status,
+        "provenance": row.provenance,
+        "data_subject_count": seen.touches.len(),
+        "exact": row.provenance == Provenance::Measured,
+    })
+}
+
+/// `GET /api/accesses`: the latest, newest first; `before` pages on.
+pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response<Body> {
+    finish(listing(&app, &uri))
+}
+
+fn listing(app: &App, uri: &Uri) -> Answer {
+    let known = ["verdict", "reason", "principal", "route", "before", "limit"];
+    let query = Query::parse(uri.query(), &known)?;
+    let number = |key: &str| -> Result<Option<i64>, ward_model::Problem> {
+        match query.get(key) {
+            None => Ok(None),
+            Some(_) => query.number(key, 0, i64::MAX).map(Some),
+        }
+    };
+    let limit = usize::try_from(query.number("limit", 50, 500)?).unwrap_or(50);
+    let wanted = Wanted {
+        verdict: query.get("verdict").map(str::to_owned),
+        reason: query.get("reason").map(str::to_owned),
+        principal: number("principal")?,
+        route: number("route")?.and_then(|route| i32::try_from(route).ok()),
+        before: number("before")?,
+        limit,
+    };
+    let seen = app.recent.list(&wanted);
+    let next = seen.last().filter(|_| seen.len() == limit).map(|last| last.at.index);
+    let rows: Vec<Value> = seen.iter().map(|one| line(app, one)).collect();
+    Ok(json!({"accesses": rows, "next": next}))
+}
