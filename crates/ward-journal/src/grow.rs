@@ -6,19 +6,16 @@
 //! ever signed. Best test: `sim/tests.rs`.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ward_tlog::{Checkpoint, Frontier, NoteSigner};
 
 use crate::error::ReadError;
-use crate::leaf::LeafHasher;
 use crate::limits::READ_RECORDS_MAX;
 use crate::notes::{Kept, Notes};
-use crate::read::frames;
 use crate::shared::{Shared, lock};
-use crate::tree::{flush, settle};
+use crate::tree::{flush, leaf_hashes, settle};
 
 /// Grows the tree and signs its heads.
 pub(crate) struct Grower {
@@ -35,7 +32,6 @@ impl Grower {
     /// # Errors
     /// [`ReadError`]: a segment cannot be read back.
     pub(crate) fn grow(&mut self) -> Result<(), ReadError> {
-        let mut hasher = LeafHasher::default();
         loop {
             if let Err(error) = flush(&self.shared) {
                 self.shared.counters.tiles_failed.fetch_add(1, Ordering::Relaxed);
@@ -49,18 +45,7 @@ impl Grower {
             if stalled || from >= head {
                 return Ok(());
             }
-            let mut leaves = Vec::new();
-            frames(&self.shared, from, head, |segment, frame| {
-                let (key, time) = (segment.key.expose(), frame.head.time_ms);
-                for (index, payload) in (frame.head.first..).zip(frame.payloads()) {
-                    leaves.push(hasher.hash(key, index, time, payload));
-                }
-                if leaves.len() < READ_RECORDS_MAX {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            })?;
+            let leaves = leaf_hashes(&self.shared, from, head, READ_RECORDS_MAX)?;
             lock(&self.shared.tree).push(&leaves);
         }
     }

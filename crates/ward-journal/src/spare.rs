@@ -13,8 +13,8 @@ use crate::layout::{MAKING, SEGMENTS, SPARE};
 use crate::limits::{HEADER_BYTES, SEGMENT_BYTES_MAX};
 use crate::shared::{Shared, lock};
 
-/// Bytes zeroed at a time.
-const CHUNK: usize = 1 << 20;
+/// Bytes zeroed and synced at a time.
+const CHUNK: usize = 256 << 10;
 
 /// Where the spare stands.
 #[derive(Default)]
@@ -78,7 +78,7 @@ fn zeroed(disk: &dyn Disk, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
     // A spare of unknown state (its header could not be written) gives its space back first.
     remove_if_there(disk, SPARE)?;
     let file = disk.create(MAKING)?;
-    let filled = fill(file.as_ref(), bytes).and_then(|()| file.sync_data());
+    let filled = fill(file.as_ref(), bytes);
     if let Err(error) = filled {
         // What little space there was belongs to the lanes that still run.
         remove_if_there(disk, MAKING)?;
@@ -90,12 +90,15 @@ fn zeroed(disk: &dyn Disk, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
     Ok(file)
 }
 
+/// Zeroes the first `bytes`, durably.
 fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
     let zeros = vec![0; CHUNK];
     let mut at = 0;
     while at < bytes {
         let left = usize::try_from(bytes - at).unwrap_or(CHUNK).min(CHUNK);
         write_all_at(file, zeros.get(..left).unwrap_or_default(), at)?;
+        // WHY: piece by piece, so that the writer's own sync never waits behind all of it.
+        file.sync_data()?;
         at += left as u64;
     }
     Ok(())
@@ -124,7 +127,6 @@ pub(crate) fn adopt(disk: &dyn Disk, bytes: u64) -> io::Result<Option<Arc<dyn Di
         // CRASH: a roll stopped between the header and the name. Nothing past the header can be
         // there, because frames follow only once the name is durable; zeroing all is the proof.
         fill(file.as_ref(), bytes)?;
-        file.sync_data()?;
     }
     Ok(Some(file))
 }

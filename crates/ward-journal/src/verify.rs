@@ -290,21 +290,24 @@ impl Check<'_> {
 
     /// Holds computed tiles against those on the disk.
     fn compare_tiles(&mut self) {
-        for FullTile { tile, hashes } in core::mem::take(&mut self.full) {
-            let end = (tile.index + 1) << (8 * (u32::from(tile.level) + 1));
+        // Tiles of level 0 are made from the segments; nothing on the disk is to be held to them.
+        let full = core::mem::take(&mut self.full).into_iter().filter(|it| it.tile.level > 0);
+        for FullTile { tile, hashes } in full {
+            let span = 1_u64 << (8 * u32::from(tile.level));
+            let first = tile.index * 256 * span;
             match read_tile(self.disk, tile) {
                 Ok(there) if there == hashes => (),
                 Ok(there) => {
                     let differs = there.iter().zip(&hashes).position(|(a, b)| a != b);
-                    let leaf = tile.index * 256 + differs.unwrap_or(0) as u64;
-                    let what = if tile.level == 0 {
-                        format!("leaf {leaf} is not the record that was hashed: it was changed")
-                    } else {
-                        "does not follow from the leaves below it".to_owned()
-                    };
+                    let from = first + differs.unwrap_or(0) as u64 * span;
+                    let what = format!(
+                        "leaves {from} to {} are not the records that were hashed, or the tile \
+                         was changed",
+                        from + span - 1
+                    );
                     self.report.find(tile.path(), what);
                 }
-                Err(ReadError::Tile { path }) if end <= self.settled => {
+                Err(ReadError::Tile { path }) if first + 256 * span <= self.settled => {
                     self.report.find(path, "tile is missing or cut short");
                 }
                 Err(_) => (),

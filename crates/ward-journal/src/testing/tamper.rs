@@ -126,7 +126,7 @@ fn forge(disk: &dyn Disk, root_key: &Key, edit: impl Fn(&mut Vec<Vec<u8>>)) -> i
         write_all_at(file.as_ref(), &bytes, 0)?;
         file.sync_data()?;
     }
-    for tile in full {
+    for tile in full.iter().filter(|it| it.tile.level > 0) {
         write_tile(disk, Tile::full(tile.tile.level, tile.tile.index), &tile.hashes)?;
     }
     match disk.remove(crate::layout::TREE_STATE) {
