@@ -61,10 +61,10 @@ class Walk:
         return self.checks.equal(name, await outcome(self.api, answer), want)
 
     async def count(self, what):
-        return len((await self.api.get(f"/api/{what}?limit=500")).good()[what])
+        return len((await self.api.get(f"/api/{what}?limit=200")).good()["items"])
 
     async def alerts(self, kind):
-        listed = (await self.api.get("/api/alerts?limit=500")).good()["alerts"]
+        listed = (await self.api.get("/api/alerts?limit=200")).good()["items"]
         return sum(one.get("kind") == kind for one in listed)
 
     async def fires(self, name, kind, before):
@@ -172,9 +172,9 @@ async def the_forgeries(walk):
     await walk.fires("each is alerted", "never_issued", before)
 
     async def named():
-        listed = (await walk.api.get("/api/incidents?limit=500")).good()["incidents"]
+        listed = (await walk.api.get("/api/incidents?limit=200")).good()["items"]
         for one in listed:
-            whole = (await walk.api.get(f"/api/incidents/{one['incident']}")).good()
+            whole = (await walk.api.get(f"/api/incidents/{one['id']}")).good()
             if walk.kid in json.dumps(whole) and demo.at("leaver.id") in json.dumps(whole):
                 return whole
         return None

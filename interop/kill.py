@@ -276,7 +276,7 @@ async def afterwards(demo, ledger, checks, given):
     checks.equal("tokens not shown for want of time, or too old", left + old, 0)
     checks.is_true("every token received still checks as issued", live and not refused,
                    f"{len(refused)} refused {clip(refused[:3])}")
-    alerts = (await api.get("/api/alerts?limit=500")).good()["alerts"]
+    alerts = (await api.get("/api/alerts?limit=200")).good()["items"]
     forged = [one for one in alerts if one.get("kind") == "never_issued"]
     checks.equal("nothing was taken for a forgery", len(forged), 0)
 

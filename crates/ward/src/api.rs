@@ -26,7 +26,6 @@ use ward_model::{Caller, Problem, ProblemKind, Reason, Text};
 use crate::app::App;
 use crate::clock;
 
-
 /// Routes for operators (`/api/...`), without the credential check.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
@@ -54,10 +53,19 @@ pub fn open_router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(journal::ready))
+        .route("/metrics", get(metrics))
         .route("/journal/checkpoint", get(journal::checkpoint))
         .route("/journal/key", get(journal::key))
         .route("/journal/tile/{*path}", get(journal::tile))
         .with_state(app)
+}
+
+/// `GET /metrics`: Prometheus text.
+async fn metrics(axum::extract::State(app): axum::extract::State<Arc<App>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(app.metrics.render()));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 /// What a handler answers.

@@ -1,13 +1,11 @@
 //! Everything that is open while Ward runs, for those who answer for it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ward_archive::ScopeView;
 use ward_catalogue::Catalogue;
 use ward_gate::Gate;
-use ward_gate::exposure::Exposures;
 use ward_journal::Journal;
 use ward_keys::KeyStore;
 use ward_ledger::Ledger;
@@ -30,8 +28,6 @@ use crate::view::recent::Recent;
 pub struct App {
     /// The configuration in force.
     pub config: Config,
-    /// Where the configuration stands, for reloading.
-    pub config_file: PathBuf,
     /// When this life began.
     pub started_at: UnixMillis,
     /// What happened.
@@ -50,8 +46,6 @@ pub struct App {
     pub keys: Arc<KeyStore>,
     /// Issuance.
     pub issuance: Issuance,
-    /// Budgets.
-    pub exposures: Exposures,
     /// The gate.
     pub gate: Arc<Gate>,
     /// People.
@@ -70,6 +64,8 @@ pub struct App {
     pub recent: Recent,
     /// Rates and counts.
     pub pulse: Pulse,
+    /// Metrics of this process.
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// The verifier key of checkpoints.
     pub checkpoint_vkey: String,
 }

@@ -89,7 +89,7 @@ pub async fn people(command: People) -> Result<()> {
     match command {
         People::List(remote) => {
             let answer = client(&remote)?.get("/api/people?limit=500").await?.ok()?;
-            show(&remote, &answer, |all| table(all, "people", &["person", "user_name", "state"]))
+            show(&remote, &answer, |all| table(all, "items", &["id", "user_name", "state"]))
         }
         People::Show { person, remote } => {
             let path = format!("/api/people/{}", in_url(&person));
@@ -258,7 +258,7 @@ pub async fn incidents(command: Incidents) -> Result<()> {
         Incidents::List(remote) => {
             let answer = client(&remote)?.get("/api/incidents?limit=200").await?.ok()?;
             let columns = ["id", "kind", "opened_at", "state", "kid"];
-            show(&remote, &answer, |all| table(all, "incidents", &columns))
+            show(&remote, &answer, |all| table(all, "items", &columns))
         }
         Incidents::Show { incident, remote } => {
             let path = format!("/api/incidents/{incident}");

@@ -1,6 +1,5 @@
 //! The one place where the rooms meet: each gets what it asks for, and their routers are nested.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -25,7 +24,7 @@ use crate::outside::{Persons, Responding};
 use crate::{api, clock, facts};
 
 /// Joins the open rooms with the gate, people and incidents.
-pub fn app(config: Config, config_file: PathBuf, declared: Declared, rooms: Rooms) -> Arc<App> {
+pub fn app(config: Config, declared: Declared, rooms: Rooms) -> Arc<App> {
     let catalogue = Arc::new(ArcSwap::from_pointee(declared.catalogue));
     let policies = Arc::new(declared.policies);
     let mint = Mint {
@@ -66,7 +65,6 @@ pub fn app(config: Config, config_file: PathBuf, declared: Declared, rooms: Room
         register: rooms.register,
         store: rooms.store,
         keys: rooms.keys,
-        exposures: rooms.exposures,
         holdings: rooms.holdings,
         watch: rooms.watch,
         incidents: rooms.incidents,
@@ -74,13 +72,22 @@ pub fn app(config: Config, config_file: PathBuf, declared: Declared, rooms: Room
         recent: rooms.recent,
         pulse: rooms.pulse,
         checkpoint_vkey: rooms.checkpoint_vkey,
+        metrics: recorder(),
         issuance,
         config,
-        config_file,
         policies,
         catalogue,
         gate,
     })
+}
+
+/// The process's metrics; a second call in one process shares nothing with the first.
+fn recorder() -> metrics_exporter_prometheus::PrometheusHandle {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // Tests open several programs in one process; the first one's counters are the global ones.
+    let _first = metrics::set_global_recorder(recorder);
+    handle
 }
 
 /// Issuance over the open rooms: tokens of the configured issuer, for the gate's audience.

@@ -15,6 +15,7 @@ mod config;
 mod demo;
 mod exit;
 mod facts;
+mod init;
 mod load;
 mod offline;
 mod open;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(74);
         }
     };
+    logs();
     match runtime.block_on(run(cli.command)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -48,6 +50,17 @@ fn main() -> ExitCode {
             ExitCode::from(exit)
         }
     }
+}
+
+/// JSON lines to standard error; `RUST_LOG` chooses, warnings by default. No value of a data
+/// subject and no secret is ever a field.
+fn logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let lines =
+        tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_env_filter(filter);
+    // Set once, at start; a second time is no harm.
+    let _set = lines.try_init();
 }
 
 async fn run(command: Command) -> anyhow::Result<bool> {
@@ -64,7 +77,8 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Store(command) => return ask::store(command).await,
         Command::Incidents(command) => ask::incidents(command).await?,
         Command::Journal(command) => return offline::journal(command).await,
-        _ => {}
+        Command::Init(wanted) => tokio::task::spawn_blocking(move || init::init(&wanted)).await??,
+        Command::Check(file) => init::check(&file.config)?,
     }
     Ok(true)
 }

@@ -64,14 +64,13 @@ pub async fn start(
         listener.local_addr().map_err(|error| fail(75, config_file, &error))
     };
     let (control_at, gate_at) = (at(&control)?, at(&gate)?);
-    let file = config_file.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         let rooms = open::open(&config, &declared, &|text| tracing::info!("{text}"))?;
         Ok::<_, Exit>((config, declared, rooms))
     });
     let (config, declared, rooms) =
         opened.await.map_err(|error| Exit::new(74, format!("opening ended badly: {error}")))??;
-    let app = assemble::app(config, file, declared, rooms);
+    let app = assemble::app(config, declared, rooms);
     tend::start(&app);
     let sessions = assemble::sessions(&app);
     let console_key = sessions.link();

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use ward_model::UnixMillis;
 
 use crate::client::{Answer, Client};
 use crate::clock;
@@ -28,6 +29,8 @@ pub struct Tour {
     gate: Client,
     shop: Client,
     seed: u64,
+    /// When the last step ended.
+    mark: UnixMillis,
     steps: Vec<Step>,
 }
 
@@ -66,7 +69,17 @@ impl Tour {
         let gate = Client::new(at("gate_url")?);
         let shop = Client::new(at("shop_url")?);
         let seed = u64::try_from(clock::now().ms()).unwrap_or_default();
-        Ok(Self { dir: dir.to_owned(), demo, api, scim, gate, shop, seed, steps: Vec::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            demo,
+            api,
+            scim,
+            gate,
+            shop,
+            seed,
+            mark: clock::now(),
+            steps: Vec::new(),
+        })
     }
 
     /// A text of `demo.json` by its path, for example `customer.id`.
@@ -81,9 +94,9 @@ impl Tour {
         want: &str,
         work: impl Future<Output = Result<String>>,
     ) {
-        let start = clock::now();
         let got = work.await.unwrap_or_else(|error| format!("error: {error:#}"));
-        let ms = u64::try_from(clock::now().since(start)).unwrap_or_default();
+        let ms = u64::try_from(clock::now().since(self.mark)).unwrap_or_default();
+        self.mark = clock::now();
         let ok = got == want;
         let step = Step { name, want: want.to_owned(), got, ok, ms };
         crate::progress(&format!("{} {name}", if ok { "ok  " } else { "FAIL" }));

@@ -7,6 +7,8 @@ use super::{Fault, Text, Tree};
 const LINES: [usize; 2] = [500, 800];
 /// Columns of a line of Rust.
 const COLUMNS_MAX: usize = 100;
+/// How far a comment may run over: rustfmt counts a comment's own indent differently.
+const COLUMNS_SLACK: usize = 4;
 /// Bytes of any file.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -80,12 +82,15 @@ pub fn rust(text: &Text<'_>) -> Vec<Fault> {
         let what = format!("{count} lines; {refused} at most, {warned} is already long");
         faults.push(Fault { warning: count <= refused, ..Fault::at(0, what) });
     }
-    if !text.body.trim_start().starts_with("//!") {
+    // Compile-fail cases are compared with their errors line by line: no doc moves their lines.
+    if !text.body.trim_start().starts_with("//!") && !text.path.contains("/tests/ui/") {
         faults.push(Fault::at(1, "no module doc: start with `//!`"));
     }
     for (at, line) in text.lines() {
         let columns = line.chars().count();
-        if columns > COLUMNS_MAX && !line.contains("://") {
+        // WHY: rustfmt holds the width where it can; it cannot break a text or a macro's pattern.
+        let unbreakable = line.contains('"') || line.contains("$(");
+        if columns > COLUMNS_MAX + COLUMNS_SLACK && !unbreakable {
             faults.push(Fault::at(at, format!("{columns} columns; at most {COLUMNS_MAX}")));
         }
         for mark in TEST_MARKS.iter().filter(|mark| line.contains(**mark)) {

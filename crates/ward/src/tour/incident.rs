@@ -180,7 +180,7 @@ impl Tour {
 
     async fn incident_count(&self) -> Result<usize> {
         let list = self.api.get("/api/incidents?limit=200").await?.ok()?;
-        Ok(list.get("incidents").and_then(Value::as_array).map_or(0, Vec::len))
+        Ok(list.get("items").and_then(Value::as_array).map_or(0, Vec::len))
     }
 
     /// Issuer `learning`, route `observe`: everything passes byte for byte and is counted, until
@@ -266,7 +266,7 @@ impl Tour {
     async fn alert_counts(&self) -> Result<BTreeMap<String, usize>> {
         let list = self.api.get("/api/alerts?limit=200").await?.ok()?;
         let mut counts = BTreeMap::new();
-        for alert in list.get("alerts").and_then(Value::as_array).into_iter().flatten() {
+        for alert in list.get("items").and_then(Value::as_array).into_iter().flatten() {
             let kind = alert.get("kind").and_then(Value::as_str).unwrap_or_default();
             *counts.entry(kind.to_owned()).or_default() += 1;
         }
@@ -347,7 +347,7 @@ fn key_state(keys: &Value, kid: &str) -> String {
 /// The never-issued incident about a key, with its timeline.
 async fn incident_of(api: &crate::client::Client, kid: &str) -> Result<Option<Value>> {
     let list = api.get("/api/incidents?limit=200").await?.ok()?;
-    for one in list.get("incidents").and_then(Value::as_array).into_iter().flatten() {
+    for one in list.get("items").and_then(Value::as_array).into_iter().flatten() {
         let Ok(id) = super::text_at(one, "id") else { continue };
         let whole: Answer = api.get(&format!("/api/incidents/{id}")).await?;
         let whole = whole.ok()?;
