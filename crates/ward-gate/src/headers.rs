@@ -45,6 +45,10 @@ const NOT_ASKED: [&str; 22] = [
     "authorization",
 ];
 
+/// The console's session, which a browser sends to every port of a host: it opens Ward, not the
+/// upstream.
+const SESSION_COOKIE: &[u8] = b"ward_session";
+
 /// Answer headers an enforced route lets out.
 const LET_OUT: [HeaderName; 11] = [
     header::CONTENT_TYPE,
@@ -80,7 +84,34 @@ pub fn ask_plainly(headers: &mut HeaderMap) {
     for name in NOT_ASKED {
         headers.remove(name);
     }
+    strip_session(headers);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Takes the console's session out of `Cookie` (RFC 6265 §4.2.1); other cookies stay as they are.
+fn strip_session(headers: &mut HeaderMap) {
+    let is_session = |pair: &&[u8]| {
+        let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
+        name.trim_ascii() == SESSION_COOKIE
+    };
+    let pairs = |value: &HeaderValue| {
+        value.as_bytes().split(|&byte| byte == b';').any(|it| is_session(&it))
+    };
+    if !headers.get_all(header::COOKIE).iter().any(pairs) {
+        return;
+    }
+    let values: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    headers.remove(header::COOKIE);
+    for value in values {
+        let kept = value.as_bytes().split(|&byte| byte == b';').filter(|it| !is_session(it));
+        let kept: Vec<&[u8]> = kept.map(<[u8]>::trim_ascii).collect();
+        if let Ok(mut left) = HeaderValue::from_bytes(&kept.join(b"; ".as_slice()))
+            && !left.is_empty()
+        {
+            left.set_sensitive(true);
+            headers.append(header::COOKIE, left);
+        }
+    }
 }
 
 /// The answer headers an enforced route lets out.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin};
-use ward_model::word::IssuerMode;
+use ward_model::word::{IssuerMode, RouteMode};
 use ward_model::{
     ApiKeyId, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName, PrincipalNumber,
     Reason, Sequence, TenantNumber,
@@ -85,7 +85,14 @@ impl Gate {
                     Some(bearer) => self.who(&bearer, None, "", ask).await,
                     None => None,
                 };
-                return Err(Refusal { reason: refused.reason, who, status: 0 });
+                let (reason, learning) = (refused.reason, refused.mode == IssuerMode::Learning);
+                return match who {
+                    // While an issuer learns and a route observes, nothing is refused.
+                    Some(who) if learning && ask.mode() == RouteMode::Observe => {
+                        Ok(Issued { who, doubt: Some(reason) })
+                    }
+                    who => Err(Refusal { reason, who, status: 0 }),
+                };
             };
             match self.classify(miss, refused.mode, ask).await {
                 Looked::Refused(reason, who) => return Err(Refusal { reason, who, status: 0 }),

@@ -169,7 +169,7 @@ impl Gate {
     }
 
     /// Matches a request to its route. `Err`: it is refused before anything else is looked at.
-    fn ask(&self, request: &Request<Incoming>, peer: SocketAddr) -> Result<Ask, (Ask, Reason)> {
+    fn ask(&self, request: &Request<Incoming>, peer: SocketAddr) -> Result<Ask, (Box<Ask>, Reason)> {
         let now = self.now();
         let catalogue = self.parts.catalogue.load_full();
         let (uri, method) = (request.uri(), request.method());
@@ -222,7 +222,7 @@ impl Gate {
         };
         match refused {
             None => Ok(ask),
-            Some(reason) => Err((ask, reason)),
+            Some(reason) => Err((Box::new(ask), reason)),
         }
     }
 

@@ -76,6 +76,8 @@ impl Gate {
         );
         head.headers = headers::let_out(&head.headers);
         head.version = http::Version::HTTP_11;
+        // The upstream's reason phrase is in there: free text, like a header that nobody listed.
+        head.extensions.clear();
         Ok(Measured { access: Access { shared, touches }, head, body, _charge: charge })
     }
 

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn too_many_prefixes_are_still_counted() {
         let noise = Noise::default();
-        let many = 2 * PAIRS_MAX as u32;
+        let many = u32::try_from(2 * PAIRS_MAX).unwrap();
         for n in 0..many {
             let source = IpAddr::from((n << 8).to_be_bytes());
             noise.count(id(n.into()), source, Reason::Malformed, UnixMillis::new(1));

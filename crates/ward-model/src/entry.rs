@@ -65,6 +65,12 @@ impl Rows {
         self.ends.push(self.bytes.len());
     }
 
+    /// One row that is encoded already, as it was read from a journal.
+    #[must_use]
+    pub fn of_payload(payload: &[u8]) -> Self {
+        Self { bytes: payload.to_vec(), ends: vec![payload.len()], overflow: false }
+    }
+
     /// Whether something did not fit: the journal refuses such a group whole.
     #[must_use]
     pub const fn is_too_large(&self) -> bool {

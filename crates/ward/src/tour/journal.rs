@@ -12,6 +12,9 @@ use ward_tlog::Checkpoint;
 use super::Tour;
 use crate::offline::{Insider, checkpoint};
 
+/// What the insider does to the records.
+type Edit = fn(&mut Vec<Record>);
+
 impl Tour {
     /// Verified, then tampered with in four ways.
     pub(super) async fn journal_is_checked(&mut self) -> Result<()> {
@@ -29,7 +32,7 @@ impl Tour {
             .await;
 
         let records = insider.records(&whole)?;
-        let forgeries: [(&'static str, &str, fn(&mut Vec<Record>)); 3] = [
+        let forgeries: [(&'static str, &str, Edit); 3] = [
             ("a record changed, checksum and tree made right", "changed", change),
             ("the tail cut off", "cut", cut),
             ("two records swapped", "swapped", swap),
@@ -72,6 +75,7 @@ fn judged(insider: &Insider, copy: &Path, outside: &Checkpoint) -> Result<String
 }
 
 /// One permitted read becomes somebody else's.
+#[expect(clippy::ptr_arg, reason = "one of several edits of one type")]
 fn change(records: &mut Vec<Record>) {
     let mut rows = records.iter_mut().filter_map(|record| match record {
         Record::AccessRow(row) => Some(row),
@@ -86,6 +90,7 @@ fn cut(records: &mut Vec<Record>) {
     records.truncate(records.len().saturating_sub(3));
 }
 
+#[expect(clippy::ptr_arg, reason = "one of several edits of one type")]
 fn swap(records: &mut Vec<Record>) {
     let last = records.len().saturating_sub(1);
     if last > 2 {
