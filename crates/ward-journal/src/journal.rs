@@ -18,7 +18,7 @@ use crate::export::{self, ExportReport};
 use crate::frame::{frame_len, put_payload};
 use crate::grow::Grower;
 use crate::health::Health;
-use crate::limits::frame_bytes_max;
+use crate::limits::{GATHER_YIELDS_MAX, frame_bytes_max};
 use crate::notes::Kept;
 use crate::prove;
 use crate::queue::{Ack, Pending, Queue, Reply};
@@ -333,12 +333,37 @@ pub(crate) fn encode<T: Entry + ?Sized>(
 }
 
 fn write(mut writer: Writer, queue: &Queue) {
+    let mut expected = 0;
     loop {
         let seen = queue.changes();
-        while writer.step(queue) == Step::Worked {}
+        loop {
+            gather(queue, expected);
+            let taken = queue.length();
+            let step = writer.step(queue);
+            if step == Step::Idle {
+                break;
+            }
+            expected = taken + queue.length();
+        }
         if !queue.wait(seen) {
             return;
         }
+    }
+}
+
+/// Lets those who were just answered come back, so that they share the next sync.
+///
+/// WHY: callers that wait for their answer before they append again would otherwise split into two
+/// halves that take turns, each waiting for two syncs. Bounded, and nothing is waited for when
+/// fewer were here before: a lone append is written at once.
+fn gather(queue: &Queue, expected: usize) {
+    let enough = expected - expected / 8;
+    for _ in 0..GATHER_YIELDS_MAX {
+        let waiting = queue.length();
+        if waiting == 0 || waiting >= enough {
+            return;
+        }
+        std::thread::yield_now();
     }
 }
 

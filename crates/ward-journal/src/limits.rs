@@ -32,6 +32,10 @@ pub const READ_WINDOW_BYTES: usize = 1 << 20;
 pub const READ_RECORDS_MAX: usize = 65_536;
 /// Leaves the tree may lag before the grower is woken early.
 pub const GROW_EVERY_LEAVES: u64 = 4096;
+/// Times the writer steps aside for appends that are about to come, some 50 µs in all.
+pub const GATHER_YIELDS_MAX: usize = 100;
+/// Leaves after which the grower steps aside.
+pub const YIELD_EVERY_LEAVES: usize = 256;
 /// Least space kept for [`Lane::Priority`] in a default segment, bytes.
 pub const PRIORITY_RESERVE_BYTES_MIN: u64 = MIB;
 

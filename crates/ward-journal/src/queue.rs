@@ -3,6 +3,7 @@
 //! A flood in one lane fills that lane's bound and no other. Best test: `sim/tests.rs`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, mpsc};
 
 use tokio::sync::oneshot;
@@ -100,6 +101,8 @@ struct LaneQueue {
 pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
+    /// Entries in all lanes, to be looked at without the lock.
+    length: AtomicUsize,
 }
 
 const fn place(lane: Lane) -> usize {
@@ -127,6 +130,7 @@ impl Queue {
         queue.bytes += bytes;
         queue.waiting.push_back(pending);
         state.changes += 1;
+        self.length.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.wake.notify_one();
         Ok(())
@@ -149,6 +153,7 @@ impl Queue {
                     return taken;
                 }
                 let Some(pending) = queue.waiting.pop_front() else { break };
+                self.length.fetch_sub(1, Ordering::Relaxed);
                 queue.bytes -= length;
                 if room == Room::Here {
                     batched += length;
@@ -189,6 +194,11 @@ impl Queue {
 
     pub(crate) fn is_stopped(&self) -> bool {
         lock(&self.state).stopped
+    }
+
+    /// Entries waiting. Costs no lock, may be a moment old.
+    pub(crate) fn length(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
     }
 
     /// Entries and bytes waiting.

@@ -20,7 +20,7 @@ use crate::durable;
 use crate::error::ReadError;
 use crate::layout::TREE_STATE;
 use crate::leaf::LeafHasher;
-use crate::limits::PENDING_TILES_MAX;
+use crate::limits::{PENDING_TILES_MAX, YIELD_EVERY_LEAVES};
 use crate::read::frames;
 use crate::shared::{Shared, lock};
 
@@ -230,6 +230,10 @@ pub(crate) fn leaf_hashes(
         for (index, payload) in (frame.head.first..).zip(frame.payloads()) {
             if (from..to).contains(&index) {
                 hashes.push(hasher.hash(key, index, time, payload));
+                if hashes.len().is_multiple_of(YIELD_EVERY_LEAVES) {
+                    // WHY: the writer and its callers come first on a machine with few cores.
+                    std::thread::yield_now();
+                }
             }
         }
         if hashes.len() < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

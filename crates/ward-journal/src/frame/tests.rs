@@ -183,3 +183,15 @@ proptest! {
         fuzz_frame(&framed);
     }
 }
+
+/// The fuzz target's corpus, as an ordinary test.
+#[test]
+fn the_corpus_is_replayed() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/frame");
+    let mut files = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        fuzz_frame(&std::fs::read(entry.unwrap().path()).unwrap());
+        files += 1;
+    }
+    assert!(files >= 4);
+}

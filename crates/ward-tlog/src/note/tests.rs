@@ -126,7 +126,9 @@ fn proof_files() {
 
 proptest! {
     #[test]
-    fn parsers_never_panic_and_accept_one_spelling(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn parsers_never_panic_and_accept_one_spelling(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         if let Ok(note) = SignedNote::parse(&bytes) {
             prop_assert_eq!(note.encode().into_bytes(), bytes.clone());
         }
