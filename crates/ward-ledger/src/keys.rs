@@ -119,12 +119,14 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The token key whose header part (with dot) this is.
-    pub(crate) fn by_header(&self, header: &[u8]) -> Option<&Arc<Key>> {
-        let tag = tag(header);
+    /// The token key whose header part (with dot) `raw` begins with. INVARIANT: no header part
+    /// begins another, because each ends with its only dot.
+    pub(crate) fn by_prefix(&self, raw: &[u8]) -> Option<&Arc<Key>> {
+        let tag = tag(raw);
         let mut matching = self.tags.iter().filter(|(known, _)| *known == tag);
-        matching
-            .find_map(|&(_, at)| self.keys.get(at).filter(|key| key.header.as_bytes() == header))
+        matching.find_map(|&(_, at)| {
+            self.keys.get(at).filter(|key| raw.starts_with(key.header.as_bytes()))
+        })
     }
 
     /// The token key with this `kid`.
@@ -183,7 +185,8 @@ impl Keys {
     }
 }
 
-/// The word that tells headers apart: characters 40 to 47 lie inside the `kid`.
+/// The word that tells headers apart: characters 40 to 47 lie inside the `kid`, and inside the
+/// header part whatever the `kid` (the shortest has 54 characters).
 fn tag(header: &[u8]) -> u64 {
     let word = header.get(40..).and_then(|rest| rest.first_chunk::<8>());
     word.map_or(0, |word| u64::from_le_bytes(*word))

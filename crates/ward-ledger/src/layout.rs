@@ -15,6 +15,10 @@ use crate::base64;
 use crate::limits::JTI_CHARS;
 
 const JTI_PREFIX: &[u8] = b"{\"jti\":\"";
+/// Bytes of the claims up to the end of the `jti`, and their characters in base64url.
+const HEAD_BYTES: usize = 48;
+const HEAD_CHARS: usize = 64;
+const _: () = assert!(HEAD_BYTES == 8 + JTI_CHARS && HEAD_CHARS * 3 == HEAD_BYTES * 4);
 
 /// What a token says, apart from what Ward sets itself (`jti`, `iss`, `iat`).
 #[derive(Clone, Debug)]
@@ -114,10 +118,16 @@ fn text(json: &mut String, value: &str) {
     json.push('"');
 }
 
-/// The `jti` of claims in Ward's layout; `None` if they do not begin with one.
-pub(crate) fn jti(claims: &[u8]) -> Option<&[u8; JTI_CHARS]> {
-    let (jti, rest) = claims.strip_prefix(JTI_PREFIX)?.split_first_chunk::<JTI_CHARS>()?;
-    rest.starts_with(b"\"").then_some(jti)
+/// The `jti` of an encoded claims part in Ward's layout; `None` if it does not begin with one.
+/// Nothing behind it is decoded or looked at.
+pub(crate) fn jti(claims_part: &[u8]) -> Option<[u8; JTI_CHARS]> {
+    let head = base64::decode_array::<HEAD_BYTES>(claims_part.get(..HEAD_CHARS)?)?;
+    head.strip_prefix(JTI_PREFIX)?.first_chunk().copied()
+}
+
+/// What is encoded behind the `jti`: its own canonical base64url, because the head is whole groups.
+pub(crate) fn behind_jti(claims_part: &[u8]) -> &[u8] {
+    claims_part.get(HEAD_CHARS..).unwrap_or_default()
 }
 
 /// A JSON string as it is written, without its quotes.
@@ -139,9 +149,10 @@ pub(crate) struct Positional<'a> {
     pub(crate) scope: Option<Written<'a>>,
 }
 
-/// Reads claims that the ledger knows. `None` only if they were written by another layout.
-pub(crate) fn read(claims: &[u8]) -> Option<Positional<'_>> {
-    let rest = &mut claims.get(JTI_PREFIX.len() + JTI_CHARS + 1..)?;
+/// Reads claims that the ledger knows, from behind their `jti` on. `None` only if they were written
+/// by another layout.
+pub(crate) fn read(behind_jti: &[u8]) -> Option<Positional<'_>> {
+    let rest = &mut behind_jti.strip_prefix(b"\"")?;
     Written::take(rest, b",\"iss\":\"")?;
     let sub = Written::take(rest, b",\"sub\":\"")?;
     let aud = Written::take(rest, b",\"aud\":\"")?;
@@ -156,19 +167,29 @@ pub(crate) fn read(claims: &[u8]) -> Option<Positional<'_>> {
 
 impl<'a> Written<'a> {
     /// Takes the string after `prefix`; leaves `rest` as it was if the prefix is not there.
-    fn take(rest: &mut &'a [u8], prefix: &[u8]) -> Option<Self> {
-        let tail = rest.strip_prefix(prefix)?;
-        let (mut from, mut escaped) = (0, false);
-        loop {
-            let at = from + memchr::memchr2(b'"', b'\\', tail.get(from..)?)?;
-            if tail.get(at) == Some(&b'"') {
-                let (bytes, after) = tail.split_at_checked(at)?;
-                *rest = after.get(1..)?;
-                return Some(Self { bytes, escaped });
-            }
-            escaped = true;
-            from = at + 2;
+    ///
+    /// WHY inlined: the prefix is a constant, and comparing it then costs a word or two. WHY a plain
+    /// loop: these strings are short.
+    #[inline(always)]
+    fn take<const N: usize>(rest: &mut &'a [u8], prefix: &[u8; N]) -> Option<Self> {
+        let (head, tail) = rest.split_first_chunk::<N>()?;
+        if head != prefix {
+            return None;
         }
+        let (mut at, mut escaped) = (0, false);
+        loop {
+            match tail.get(at)? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    at += 2;
+                }
+                _ => at += 1,
+            }
+        }
+        let (bytes, after) = tail.split_at_checked(at)?;
+        *rest = after.get(1..)?;
+        Some(Self { bytes, escaped })
     }
 
     /// The text it stands for. `None` for bytes that are no JSON string.
@@ -193,15 +214,19 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Takes the digits after `prefix`.
-fn number(rest: &mut &[u8], prefix: &[u8]) -> Option<i64> {
-    let tail = rest.strip_prefix(prefix)?;
-    let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (head, after) = tail.split_at_checked(digits)?;
-    *rest = after;
-    let number = head.iter().try_fold(0i64, |number, digit| {
-        number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-    })?;
+/// Takes the digits after `prefix`. INVARIANT: dates are at most 15 digits, so nothing overflows.
+#[inline(always)]
+fn number<const N: usize>(rest: &mut &[u8], prefix: &[u8; N]) -> Option<i64> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    if head != prefix {
+        return None;
+    }
+    let (mut number, mut digits) = (0i64, 0);
+    for byte in tail.iter().take_while(|byte| byte.is_ascii_digit()).take(15) {
+        number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+        digits += 1;
+    }
+    *rest = tail.get(digits..)?;
     (digits > 0).then_some(number)
 }
 
@@ -257,8 +282,10 @@ mod tests {
             let input = signing_input("h.", JTI, "i\"ss\\", &body, UnixMillis::from_seconds(5));
             let bytes = claims(&input);
             prop_assert!(crate::json::object(&bytes).is_some());
-            prop_assert_eq!(jti(&bytes).unwrap(), JTI.as_bytes());
-            let read = read(&bytes).unwrap();
+            let part = input.split('.').nth(1).unwrap().as_bytes();
+            prop_assert_eq!(jti(part).unwrap(), JTI.as_bytes());
+            let mut room = base64::Room::new();
+            let read = read(room.decode(behind_jti(part)).unwrap()).unwrap();
             prop_assert_eq!(read.sub.text().unwrap(), sub);
             prop_assert!(read.aud.equals(&aud));
             prop_assert_eq!(read.exp, exp);

@@ -25,13 +25,17 @@ pub(crate) struct Parts<'a> {
 /// Cuts a token. The signature has a fixed length, so the last dot is where it must be; dots inside
 /// the claims part fail its decoding.
 pub(crate) fn split(raw: &[u8]) -> Option<Parts<'_>> {
+    split_at(raw, memchr::memchr(b'.', raw.get(..TOKEN_BYTES_MAX.min(raw.len()))?)? + 1)
+}
+
+/// Cuts a token whose header part with its dot is `header` bytes long.
+pub(crate) fn split_at(raw: &[u8], header: usize) -> Option<Parts<'_>> {
     if raw.len() > TOKEN_BYTES_MAX {
         return None;
     }
     let (rest, signature) = raw.split_at_checked(raw.len().checked_sub(SIGNATURE_CHARS)?)?;
     let (dot, signing_input) = rest.split_last()?;
-    let first = memchr::memchr(b'.', signing_input)?;
-    let (header, claims) = signing_input.split_at_checked(first + 1)?;
+    let (header, claims) = signing_input.split_at_checked(header)?;
     let whole = *dot == b'.' && header.len() > 1 && !claims.is_empty();
     whole.then_some(Parts { header, claims, signature, signing_input })
 }

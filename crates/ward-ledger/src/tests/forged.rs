@@ -170,6 +170,33 @@ fn the_twin_signature_is_the_same_token() {
 }
 
 #[test]
+fn a_token_ends_exactly_at_its_exp() {
+    let mut forge = Forge::new(Algorithm::EdDsa);
+    let end = START.plus_ms(600_000);
+    for (now, want) in [
+        (START, None),
+        (end.plus_ms(-1), None),
+        (end, Some(Reason::Expired)),
+        (end.plus_ms(1), Some(Reason::Expired)),
+        (end.plus_ms(86_400_000), Some(Reason::Expired)),
+        (START.plus_ms(-86_400_000), None),
+    ] {
+        let said = reason_at(&forge.world.ledger, &forge.token, AUDIENCE, now);
+        assert_eq!(said, want, "{now:?}");
+        forge.world.restart();
+    }
+    forge.world.record(TokenRevoked {
+        origin: Origin(1),
+        sequence: Sequence(0),
+        cause: Cause::Operator,
+    });
+    for (now, want) in [(end.plus_ms(-1), Reason::Revoked), (end, Reason::Expired)] {
+        let said = reason_at(&forge.world.ledger, &forge.token, AUDIENCE, now);
+        assert_eq!(said, Some(want), "{now:?}");
+    }
+}
+
+#[test]
 fn a_forgery_is_never_confused_with_a_view_that_is_behind() {
     let mut forge = Forge::new(Algorithm::EdDsa);
     let (ahead, issued) = forge.world.sign(1, &forge.signer, 5, &body("b", 600, START));
