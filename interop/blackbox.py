@@ -331,11 +331,6 @@ async def the_walk(walk):
         readers = (await walk.api.get(f"/api/who-read?data_subject=customer:{one}")).good()
         walk.checks.is_true(f"who-read customer:{one} names the reader",
                             demo.at("staff.id") in json.dumps(readers))
-    forged = (await walk.api.get(f"/api/scope?key={walk.kid}&limit=1000")).good()
-    theirs = {str(one["id"]) for one in forged["data_subjects"]}
-    issued = {demo.at("customer.id"), demo.at("other_customer_id")}
-    walk.checks.is_true("the scope of the stolen key holds nobody but whom it truly named",
-                        theirs <= issued, f"{len(theirs)} people")
 
 
 async def path_tricks(walk):
@@ -540,12 +535,14 @@ def damages(rng):
 PARTS = [
     ("What the demo says of itself", the_facts),
     ("Own page", own_page),
+    # Before he leaves: a shop that verifies offline loses tokens under a key that was compromised,
+    # so its own pages can be compared with the gate's only while the key is good.
+    ("Sellers, riders, services", others),
+    ("Other spellings of a page", path_tricks),
     ("The engineer leaves", the_leaver),
     ("He forges with the key he kept", the_forgeries),
     ("No oracle for a thief", alike),
     ("An issuer that learns, a host that observes", learning),
-    ("Sellers, riders, services", others),
-    ("Other spellings of a page", path_tricks),
     ("Staff walk the customers", the_walk),
 ]
 

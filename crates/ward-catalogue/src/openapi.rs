@@ -59,11 +59,13 @@ pub fn from_openapi(text: &str, host: &str, upstream: &str) -> Result<Begun, Ope
     if text.len() > OPENAPI_BYTES_MAX {
         return Err(OpenapiError::TooLarge);
     }
-    let root: Value = if text.trim_start().starts_with('{') {
+    let mut root: Value = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| OpenapiError::Unreadable(error.to_string()))?
     } else {
         serde_norway::from_str(text).map_err(|error| OpenapiError::Unreadable(error.to_string()))?
     };
+    // WHY: whether members keep the order of the file hangs on what else is built; names do not.
+    root.sort_all_objects();
     let version = root.get("openapi").and_then(Value::as_str).unwrap_or_default();
     if !version.starts_with("3.0") && !version.starts_with("3.1") {
         return Err(OpenapiError::Version);
