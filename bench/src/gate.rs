@@ -19,6 +19,7 @@ use ward_scan::testing::order_page;
 
 pub use child::child;
 
+use crate::journal;
 use crate::load::{self, Call};
 use crate::nginx::{self, Nginx};
 use crate::paired::{median, quantile};
@@ -58,14 +59,17 @@ pub fn rows(effort: Effort) -> Result<Vec<Row>> {
 
     let mut busy = Turns::default();
     busy.take(&runtime, effort.of(7, 1), CONNECTIONS, effort.of(150, 10), [&to_gate, &to_nginx])?;
+    let mut acks = journal::alone(effort.of(1_500, 100))?;
     let mut alone = Turns::default();
     alone.take(&runtime, effort.of(5, 1), 1, effort.of(500, 30), [&to_gate, &to_nginx])?;
+    acks.extend(journal::alone(effort.of(1_500, 100))?);
     gate.stop()?;
 
     let [ours, theirs] = busy.cpu_us.map(median);
     let ratio = median(busy.ratios);
     let [ours_p50, theirs_p50] = alone.p50_ms.map(median);
     let [ours_p99, theirs_p99] = alone.p99_ms.map(median);
+    let (more, ack_p99) = (ours_p99 - theirs_p99, quantile(acks, 0.99));
     Ok(vec![
         Row {
             what: format!("{WHAT}, {CONNECTIONS} connections"),
@@ -81,9 +85,9 @@ pub fn rows(effort: Effort) -> Result<Vec<Row>> {
                 .into(),
             ours: format!("p50 {ours_p50:.2} ms, p99 {ours_p99:.2} ms"),
             peer: format!("nginx p50 {theirs_p50:.2} ms, p99 {theirs_p99:.2} ms"),
-            ratio: format!("p99 {:.2} ms more", ours_p99 - theirs_p99),
+            ratio: format!("p99 {more:.2} ms more; one acknowledgement p99 {ack_p99:.2} ms"),
             goal: "p99 <= 1 ms and one acknowledgement more".into(),
-            met: ours_p99 - theirs_p99 <= 1.0,
+            met: more <= 1.0 + ack_p99,
             hard: false,
         },
     ])

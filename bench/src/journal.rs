@@ -88,16 +88,16 @@ fn measure<T: Entry + Send + 'static>(
     let dir = machine::directory()?;
     let journal = world::journal(&dir.path().join("journal"), Vec::new())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    let (rounds, ms) = (effort.of(5, 1), effort.of(2_000, 200));
+    let (rounds, ms) = (effort.of(11, 1), effort.of(800, 200));
     let bare = Bare::new(dir.path())?;
     let mut all = Measured::default();
     for round in 0..=rounds {
         let before = journal.health();
-        let (took_ns, acks) = runtime.block_on(round_of(journal.clone(), ms, make))?;
+        let (took_ns, acks) = runtime.block_on(round_of(journal.clone(), FLIGHT, ms, make))?;
         let after = journal.health();
         let batches = (after.batches - before.batches).max(1);
         all.batch_bytes = usize::try_from((after.bytes - before.bytes) / batches)?;
-        let syncs = bare.write(all.batch_bytes, effort.of(400, 30))?;
+        let syncs = bare.write(all.batch_bytes, effort.of(150, 30))?;
         // The first round warms up.
         if round > 0 {
             all.groups_per_second.push(acks.len() as f64 * 1e9 / took_ns as f64);
@@ -113,16 +113,31 @@ fn measure<T: Entry + Send + 'static>(
     Ok(all)
 }
 
+/// Milliseconds to each acknowledgement of an access of 50 data subjects with nothing else in
+/// flight, seen for `ms`.
+///
+/// # Errors
+/// The disk refuses.
+pub fn alone(ms: u64) -> Result<Vec<f64>> {
+    let dir = machine::directory()?;
+    let journal = world::journal(dir.path(), Vec::new())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let (_, acks) = runtime.block_on(round_of(journal.clone(), 1, ms, access))?;
+    journal.stop();
+    Ok(acks)
+}
+
 /// One round: nanoseconds it took, and milliseconds to each acknowledgement.
 async fn round_of<T: Entry + Send + 'static>(
     journal: Journal,
+    flight: i64,
     ms: u64,
     make: impl Fn(i64) -> T + Send + Copy + 'static,
 ) -> Result<(u64, Vec<f64>)> {
     let start = monotonic_ns();
     let end = start + ms * 1_000_000;
     let mut tasks = Vec::new();
-    for task in 0..FLIGHT {
+    for task in 0..flight {
         let journal = journal.clone();
         tasks.push(tokio::spawn(async move {
             let mut times = Vec::new();
@@ -134,7 +149,7 @@ async fn round_of<T: Entry + Send + 'static>(
                 }
                 let _recorded = journal.append(make(nth), machine::now()).await?;
                 times.push((monotonic_ns() - asked) as f64 / 1e6);
-                nth += FLIGHT;
+                nth += flight;
             }
         }));
     }
