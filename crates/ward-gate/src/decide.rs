@@ -21,6 +21,18 @@ pub struct Permit {
     who: Box<Who>,
 }
 
+/// Proof that a permitted request may go upstream: if it is unsafe, its intent is recorded. Made
+/// here only.
+pub struct Intended {
+    permit: Permit,
+}
+
+impl Intended {
+    pub(crate) fn into_permit(self) -> Permit {
+        self.permit
+    }
+}
+
 impl Permit {
     /// What the upstream is told about the caller.
     pub(crate) fn transaction<'a>(&'a self, ask: &'a Ask) -> Transaction<'a> {
@@ -81,9 +93,9 @@ impl Gate {
     /// Step three: an unsafe request is recorded before anything happens upstream.
     ///
     /// CRASH: if we stop after this record, the intent is closed as `outcome_unknown` at start.
-    pub(crate) async fn intend(&self, permit: Permit, ask: &Ask) -> Result<Permit, Refusal> {
+    pub(crate) async fn intend(&self, permit: Permit, ask: &Ask) -> Result<Intended, Refusal> {
         if !ask.is_unsafe() {
-            return Ok(permit);
+            return Ok(Intended { permit });
         }
         let intent = AccessIntended {
             access: ask.access,
@@ -93,7 +105,7 @@ impl Gate {
             task: ask.task(),
         };
         match self.parts.journal.append(intent, self.now()).await {
-            Ok(_recorded) => Ok(permit),
+            Ok(_recorded) => Ok(Intended { permit }),
             Err(error) => {
                 tracing::error!(access = %ask.access, %error, "an intent could not be recorded");
                 Err(permit.refuse(Reason::JournalUnavailable))

@@ -31,8 +31,8 @@ async fn life(
     let presented = present(request.headers())?;
     let issued = gate.check(presented, ask).await?;
     let permit = gate.decide(issued, ask).await?;
-    let permit = gate.intend(permit, ask).await?;
-    let answer = gate.send(permit, ask, request).await?;
+    let intended = gate.intend(permit, ask).await?;
+    let answer = gate.send(intended, ask, request).await?;
     let measured = gate.measure(answer, ask).await?;
     gate.append(measured).await
 }
@@ -55,3 +55,6 @@ pub(crate) async fn refused(gate: &Gate, ask: &Ask, refusal: Refusal) -> Respons
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,8 @@ pub(crate) fn pass(watch: Watch, answer: Response<Incoming>) -> Response<Body> {
     let scanner = watch.scanner(&head);
     let access = watch.ask.access;
     let status = i32::from(head.status.as_u16());
-    let passing = Passing { inner: body, scanner, scratch: Vec::new(), status, watch: Some(watch) };
+    let (scratch, broken, watch) = (Vec::new(), None, Some(watch));
+    let passing = Passing { inner: body, scanner, scratch, status, broken, watch };
     let mut response = Response::from_parts(head, Body::passing(passing));
     refuse::with_id(&mut response, access);
     response
@@ -107,6 +108,8 @@ pub struct Passing {
     scanner: Option<Scanner<Arc<Plan>>>,
     scratch: Vec<u8>,
     status: i32,
+    /// The answer broke off; what came before goes out first.
+    broken: Option<hyper::Error>,
     watch: Option<Watch>,
 }
 
@@ -143,6 +146,9 @@ impl HttpBody for Passing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -153,7 +159,16 @@ impl HttpBody for Passing {
             Poll::Ready(Some(Err(_)) | None) => self.end(),
             Poll::Pending => {}
         }
-        polled
+        match polled {
+            // WHY not at once: the server drops what it has not written yet, head included, when a
+            // body fails. It writes while it waits, so it waits once.
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
+        }
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,4 +1,5 @@
-//! The upstream side of the gate. Private to the flow: a request leaves only with a [`Permit`].
+//! The upstream side of the gate. Private to the flow: a request leaves only with an
+//! [`Intended`].
 //!
 //! What comes back is an [`Answer`], whose body nobody can read before it is measured.
 //! An observed request leaves unchanged, through [`Upstream::pass`].
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ward_model::Reason;
 
 use crate::ask::Ask;
-use crate::decide::Permit;
+use crate::decide::{Intended, Permit};
 use crate::headers;
 use crate::limits::{
     UPSTREAM_BODY_MAX, UPSTREAM_CONNECT_MAX, UPSTREAM_HEAD_MAX, UPSTREAM_IDLE_MAX,
@@ -52,15 +53,16 @@ impl Upstream {
         Self { client }
     }
 
-    /// Sends a permitted request: plain, whole, and with a transaction token in place of the
+    /// Sends a request that may go: plain, whole, and with a transaction token in place of the
     /// caller's credential.
     pub(crate) async fn send(
         &self,
-        permit: Permit,
+        intended: Intended,
         ask: &Ask,
         mint: &dyn MintTransaction,
         mut request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
+        let permit = intended.into_permit();
         let token = match mint.mint(&permit.transaction(ask)) {
             Ok(token) => token,
             Err(_) => return Err(permit.refuse(Reason::Overloaded)),

@@ -1,0 +1,7 @@
+use ward_gate::steps::*;
+
+pub async fn life(measured: Measured) {
+    let _ = respond(measured);
+}
+
+fn main() {}
