@@ -8,7 +8,7 @@ const LINES: [usize; 2] = [500, 800];
 /// Columns of a line of Rust.
 const COLUMNS_MAX: usize = 100;
 /// How far a comment may run over: rustfmt counts a comment's own indent differently.
-const COLUMNS_SLACK: usize = 4;
+const COLUMNS_SLACK: usize = 6;
 /// Bytes of any file.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -89,7 +89,8 @@ pub fn rust(text: &Text<'_>) -> Vec<Fault> {
     for (at, line) in text.lines() {
         let columns = line.chars().count();
         // WHY: rustfmt holds the width where it can; it cannot break a text or a macro's pattern.
-        let unbreakable = line.contains('"') || line.contains("$(");
+        let unbreakable =
+            line.contains('"') || line.contains("$(") || text.path.contains("/tests/ui/");
         if columns > COLUMNS_MAX + COLUMNS_SLACK && !unbreakable {
             faults.push(Fault::at(at, format!("{columns} columns; at most {COLUMNS_MAX}")));
         }
