@@ -25,6 +25,8 @@ mod observe;
 mod present;
 mod refuse;
 mod release;
+#[doc(hidden)]
+pub mod steps;
 pub mod transaction;
 mod upstream;
 
@@ -44,7 +46,7 @@ use ward_register::Register;
 use ask::{Ask, Target};
 pub use body::Body;
 use counters::Counters;
-use decide::Permit;
+use decide::Intended;
 use exposure::Exposures;
 use identify::Classifier;
 use noise::Noise;
@@ -233,11 +235,11 @@ impl Gate {
     /// Step four: upstream, with a transaction token in place of the caller's credential.
     async fn send(
         &self,
-        permit: Permit,
+        intended: Intended,
         ask: &Ask,
         request: Request<Incoming>,
     ) -> Result<Answer, Refusal> {
-        self.upstream.send(permit, ask, self.parts.mint.as_ref(), request).await
+        self.upstream.send(intended, ask, self.parts.mint.as_ref(), request).await
     }
 
     /// Step six: durable before the first byte leaves.
