@@ -111,10 +111,11 @@ pub fn length_of(bytes: &[u8], magic: u16) -> Result<usize, Fault> {
 /// frame reaches into it. Anything else was whole once and is damaged now.
 pub fn is_torn(bytes: &[u8], offset: u64, magic: u16, fault: Fault) -> bool {
     let length = match fault {
-        Fault::Empty => PREFIX_BYTES,
-        Fault::Checksum => length_of(bytes, magic).unwrap_or(0),
         // The file itself ends early: only files of checkpoints grow.
         Fault::Length => return true,
+        Fault::Empty if bytes.len() < PREFIX_BYTES => return true,
+        Fault::Empty => PREFIX_BYTES,
+        Fault::Checksum => length_of(bytes, magic).unwrap_or(0),
         Fault::Prefix | Fault::Content(_) => return false,
     };
     let in_sector = usize::try_from(offset % SECTOR_BYTES as u64).unwrap_or(0);

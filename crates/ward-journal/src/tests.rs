@@ -217,6 +217,23 @@ fn proofs_hold_against_checkpoints() {
     assert!(all.is_sorted() && all.ends_with(&[700, 750]), "{all:?}");
 }
 
+/// A checkpoint that was being written when the disk was full or the power went is left out.
+#[test]
+fn a_file_of_checkpoints_may_end_anywhere() {
+    let (disk, _) = filled_by(3, 1, 1);
+    let first = crate::notes::files(&disk).unwrap()[0];
+    let (path, whole) = (layout::notes_path(first), crate::notes::read_file(&disk, first).unwrap());
+    let bytes = content(&disk, &path);
+    assert_eq!(whole.len(), 3);
+    let before = bytes.len() / 3 * 2;
+    for cut in before..bytes.len() {
+        let file = disk.create(&path).unwrap();
+        write_all_at(file.as_ref(), &bytes[..cut], 0).unwrap();
+        let kept = crate::notes::read_file(&disk, first).unwrap();
+        assert_eq!(kept, whole[..2], "cut at {cut}");
+    }
+}
+
 #[test]
 fn an_export_is_a_standard_log() {
     let (disk, _) = filled(700);
