@@ -64,8 +64,8 @@ fn rust_files_keep_their_figures() {
     check(&[
         case("sound", "a.rs", "//! What it is.\n", &[]),
         case("no module doc", "a.rs", "use std::fmt;\n", &[1]),
-        case("100 columns", "a.rs", format!("//! {}", "é".repeat(96)), &[]),
-        case("101 columns", "a.rs", format!("//! {}", "é".repeat(97)), &[1]),
+        case("106 columns", "a.rs", format!("//! {}", "é".repeat(102)), &[]),
+        case("107 columns", "a.rs", format!("//! {}", "é".repeat(103)), &[1]),
         case("an address may be long", "a.rs", format!("//! https://{}", "a".repeat(99)), &[]),
         case("800 lines", "a.rs", long(800), &[]),
         case("801 lines", "a.rs", long(801), &[0]),
