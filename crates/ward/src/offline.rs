@@ -96,8 +96,7 @@ impl Insider {
     pub fn forge(&self, dir: &Path, records: Vec<Record>) -> Result<()> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(dir));
         let journal = Journal::create(disk, self.options()?, Vec::new())?;
-        // Its first leaf is made by creating it.
-        let mut rest = records.into_iter().skip(1);
+        let mut rest = records.into_iter();
         loop {
             let batch: Vec<Record> = rest.by_ref().take(BATCH).collect();
             if batch.is_empty() {

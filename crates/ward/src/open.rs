@@ -13,7 +13,9 @@ use ward_gate::intent::Intents;
 use ward_journal::{Journal, Options, RealDisk};
 use ward_keys::{DeclaredHolder, Kek, KeyStore, NewKey, Origins};
 use ward_ledger::{Ledger, LedgerSecret};
-use ward_model::record::{ConfigLoaded, IssuerModeSet, NodeStarted, OriginFenced, OriginOpened};
+use ward_model::record::{
+    ConfigLoaded, IssuerModeSet, JournalOpened, NodeStarted, OriginFenced, OriginOpened,
+};
 use ward_model::word::{Algorithm, KeyPurpose, KeyState};
 use ward_model::{LeafIndex, Position, PrincipalKind, Record, Secret, Text, View};
 use ward_people::SharedHoldings;
@@ -82,8 +84,10 @@ pub fn create(config: &Config) -> Result<(), Exit> {
     let disk = disk(config)?;
     let journal =
         Journal::create(disk, options, Vec::new()).map_err(|error| opening(config, &error))?;
+    let opened = JournalOpened { name: Text::cut(&config.name) };
+    let first = append(&journal, vec![opened.into()]);
     journal.stop();
-    Ok(())
+    first
 }
 
 /// Opens everything; `progress` is told what goes on.
