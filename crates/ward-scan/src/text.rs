@@ -40,7 +40,7 @@ pub(crate) fn special(chunk: &[u8], from: usize) -> usize {
 pub(crate) enum Escape {
     /// The backslash was read.
     Begun,
-    /// In `\uXXXX`: digits read, their value, and the high surrogate before it.
+    /// In `\u` and four hex digits: digits read, their value, and the high surrogate before it.
     Hex { digits: u8, code: u32, high: Option<u32> },
     /// A high surrogate was read; its other half must follow.
     ExpectBackslash { high: u32 },

@@ -1,7 +1,7 @@
 //! The control plane's own answers: accesses, scope, keys, existence, journal, store, metrics.
 //!
 //! Rooms export their own routers; here is what joins several of them. Errors are RFC 9457
-//! problems; `openapi.json` describes all of it and is compared with the routes by a test.
+//! problems. An OpenAPI document of it is still to come.
 
 mod accesses;
 mod existence;
