@@ -164,14 +164,14 @@ impl ScopeView {
 
 impl Inner {
     fn take(&self, query: &Query) -> Taken {
-        let by_principal_or_route = |it: &Undecided| match query.by {
+        let theirs = |it: &Undecided| match query.by {
             By::Principal(principal) => it.principal == principal,
             By::Route(route) => it.route == route,
-            By::Key(_) | By::ApiKey(_) => true,
+            By::Key(key) => it.key == key,
+            By::ApiKey(api_key) => it.api_key == api_key,
         };
         let nothing = query.by.is_nothing();
-        let undecided =
-            self.undecided(query.from, query.to, |it| !nothing && by_principal_or_route(it));
+        let undecided = self.undecided(query.from, query.to, |it| !nothing && theirs(it));
         let scope = Scope { size: self.size, undecided, ..Scope::default() };
         let mut taken =
             Taken { scope, whole: Vec::new(), cut: BTreeSet::new(), ranges: Vec::new() };

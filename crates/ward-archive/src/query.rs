@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
+use ward_model::record::AccessIntended;
 use ward_model::word::{Provenance, Task};
 use ward_model::{
     AccessId, ApiKeyId, DataSubjectNumber, KeyNumber, PrincipalKind, PrincipalNumber, RouteNumber,
@@ -82,12 +83,32 @@ pub struct Undecided {
     pub access: AccessId,
     /// Who.
     pub principal: PrincipalNumber,
+    /// By which API key.
+    pub api_key: ApiKeyId,
+    /// By a token under which key.
+    pub key: KeyNumber,
     /// On which route.
     pub route: RouteNumber,
     /// The task.
     pub task: Task,
     /// Whether it was closed as `outcome_unknown`; if not, it may still be under way.
     pub closed: bool,
+}
+
+impl Undecided {
+    /// An intent as it was recorded.
+    pub(crate) const fn new(time: UnixMillis, intent: &AccessIntended) -> Self {
+        Self {
+            time,
+            access: intent.access,
+            principal: intent.principal,
+            api_key: intent.api_key,
+            key: intent.key,
+            route: intent.route,
+            task: intent.task,
+            closed: false,
+        }
+    }
 }
 
 /// Whose data was touched.
@@ -101,8 +122,7 @@ pub struct Scope<People = RoaringTreemap> {
     pub declared: Part<People>,
     /// By an application's receipt; not exact.
     pub reported: Part<People>,
-    /// Intents without a known outcome, by time. Intents name no signing key and no API key, so
-    /// an answer by key lists all of them in the time asked for: none can be ruled out.
+    /// Intents without a known outcome, by time.
     pub undecided: Vec<Undecided>,
 }
 

@@ -85,15 +85,7 @@ impl Intents {
     fn see(&mut self, at: Position, record: &Record) {
         match record {
             Record::AccessIntended(intent) => {
-                let left = Undecided {
-                    time: at.time,
-                    access: intent.access,
-                    principal: intent.principal,
-                    route: intent.route,
-                    task: intent.task,
-                    closed: false,
-                };
-                self.left.insert(intent.access, left);
+                self.left.insert(intent.access, Undecided::new(at.time, intent));
             }
             Record::IntentClosed(end) if end.outcome == Outcome::Unknown => {
                 self.left.entry(end.access).and_modify(|intent| intent.closed = true);
@@ -118,8 +110,8 @@ impl Intents {
                 None => true,
                 Some(By::Principal(principal)) => intent.principal == principal,
                 Some(By::Route(route)) => !route.is_none() && intent.route == route,
-                Some(By::Key(key)) => !key.is_none(),
-                Some(By::ApiKey(key)) => !key.is_none(),
+                Some(By::Key(key)) => !key.is_none() && intent.key == key,
+                Some(By::ApiKey(key)) => !key.is_none() && intent.api_key == key,
             };
             if asked && from <= intent.time && intent.time < to {
                 left.push(intent);

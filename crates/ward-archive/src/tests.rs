@@ -30,6 +30,7 @@ enum What {
     },
     Intent {
         principal: i64,
+        key: i32,
         route: i32,
     },
     Close {
@@ -65,7 +66,8 @@ fn event() -> impl Strategy<Value = Event> {
     );
     let what = prop_oneof![
         12 => access,
-        1 => (0..3i64, 0..3i32).prop_map(|(principal, route)| What::Intent { principal, route }),
+        1 => (0..3i64, 0..3i32, 0..3i32)
+            .prop_map(|(principal, key, route)| What::Intent { principal, key, route }),
         1 => (0..4usize, 0..3usize).prop_map(|(intent, outcome)| What::Close { intent, outcome }),
         1 => (0..4usize).prop_map(|intent| What::Finish { intent }),
         1 => Just(What::Other),
@@ -131,14 +133,19 @@ fn journal(events: &[Event]) -> Journal {
                 let access = ward_model::record::Access { shared, touches };
                 access.to_rows().for_each(|row| push(row.into()));
             }
-            What::Intent { principal, route } => {
+            What::Intent { principal, key, route } => {
                 intents.push(access_id(number));
                 push(Record::AccessIntended(AccessIntended {
                     access: access_id(number),
                     principal: PrincipalNumber(*principal),
                     principal_key: PrincipalKey::default(),
+                    api_key: ApiKeyId(i64::from(2 - *key)),
+                    origin: Origin(1),
+                    sequence: Sequence(1),
+                    key: KeyNumber(*key),
                     route: RouteNumber(*route),
                     task: Task::Change,
+                    source: [0; 16],
                 }));
             }
             What::Close { intent, outcome } => {

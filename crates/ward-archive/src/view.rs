@@ -195,15 +195,7 @@ impl Inner {
     }
 
     fn intended(&mut self, at: Position, intent: &AccessIntended) {
-        let undecided = Undecided {
-            time: at.time,
-            access: intent.access,
-            principal: intent.principal,
-            route: intent.route,
-            task: intent.task,
-            closed: false,
-        };
-        self.pending.insert(intent.access, undecided);
+        self.pending.insert(intent.access, Undecided::new(at.time, intent));
     }
 
     fn closed(&mut self, closed: &IntentClosed) {

@@ -13,6 +13,7 @@ use crate::Gate;
 use crate::ask::Ask;
 use crate::identify::{Issued, Who};
 use crate::measure::route_subject;
+use crate::noise::source_bytes;
 use crate::refuse::Refusal;
 use crate::transaction::Transaction;
 
@@ -101,8 +102,13 @@ impl Gate {
             access: ask.access,
             principal: permit.who.number,
             principal_key: permit.who.key,
+            api_key: permit.who.api_key,
+            origin: permit.who.origin,
+            sequence: permit.who.sequence,
+            key: permit.who.signing_key,
             route: ask.target.route,
             task: ask.task(),
+            source: source_bytes(ask.source),
         };
         match self.parts.journal.append(intent, self.now()).await {
             Ok(_recorded) => Ok(Intended { permit }),

@@ -56,7 +56,10 @@ mod tests {
     use super::*;
     use ward_model::record::AccessIntended;
     use ward_model::word::Task;
-    use ward_model::{LeafIndex, PrincipalKey, PrincipalNumber, RouteNumber, UnixMillis};
+    use ward_model::{
+        ApiKeyId, KeyNumber, LeafIndex, Origin, PrincipalKey, PrincipalNumber, RouteNumber,
+        Sequence, UnixMillis,
+    };
 
     #[test]
     fn an_intent_is_open_until_a_record_closes_it() {
@@ -68,8 +71,13 @@ mod tests {
                 access: AccessId([n; 16]),
                 principal: PrincipalNumber(1),
                 principal_key: PrincipalKey::default(),
+                api_key: ApiKeyId::NONE,
+                origin: Origin(1),
+                sequence: Sequence(7),
+                key: KeyNumber(1),
                 route: RouteNumber(1),
                 task: Task::Change,
+                source: [0; 16],
             })
         };
         view.apply(at, &intent(1));

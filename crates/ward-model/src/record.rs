@@ -352,10 +352,20 @@ records! {
         principal: PrincipalNumber,
         /// Who, as views key it.
         principal_key: PrincipalKey,
+        /// By which API key.
+        api_key: ApiKeyId,
+        /// By a token of which origin.
+        origin: Origin,
+        /// By which token.
+        sequence: Sequence,
+        /// Signed by which key.
+        key: KeyNumber,
         /// On which route.
         route: RouteNumber,
         /// The task.
         task: Task,
+        /// From where: an IPv6 or v4-mapped address.
+        source: [u8; 16],
     }
     /// What became of an intent that has no access row.
     62 IntentClosed Access {
