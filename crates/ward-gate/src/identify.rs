@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin};
-use ward_model::word::{IssuerMode, RouteMode};
+use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin, Refused};
+use ward_model::word::{ApiKeyKind, IssuerMode, RouteMode};
 use ward_model::{
     ApiKeyId, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName, PrincipalNumber,
     Reason, Sequence, TenantNumber,
@@ -118,8 +118,25 @@ impl Gate {
     fn look_up(&self, presented: &Presented, ask: &Ask) -> Checked {
         match presented {
             Presented::Token(raw) => self.parts.ledger.check(raw, &self.parts.audience, ask.now),
-            Presented::ApiKey(raw) => self.parts.ledger.check_api_key(raw, ask.now),
+            Presented::ApiKey(raw) => match self.parts.ledger.check_api_key(raw, ask.now) {
+                Checked::Pass(known) if !self.reads(known.api_key()) => Checked::Refuse(Refused {
+                    reason: Reason::WrongAudience,
+                    miss: None,
+                    holder: Some(known.bearer().clone()),
+                    mode: IssuerMode::Enforcing,
+                }),
+                checked => checked,
+            },
         }
+    }
+
+    /// Whether an API key is for reading. WHY not every kind: keys for SCIM lie with the identity
+    /// provider, and an operator's opens Ward's own API; neither is for anybody's data.
+    fn reads(&self, api_key: ApiKeyId) -> bool {
+        self.parts.ledger.api_key(api_key).is_some_and(|key| match key.kind {
+            ApiKeyKind::Person | ApiKeyKind::Service => true,
+            ApiKeyKind::Scim | ApiKeyKind::Operator => false,
+        })
     }
 
     async fn known(&self, known: Known, ask: &Ask) -> Result<Issued, Refusal> {
