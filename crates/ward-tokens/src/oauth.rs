@@ -20,9 +20,7 @@ use crate::wire::{basic, form, get};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OauthError {
     InvalidRequest,
-    InvalidClient {
-        basic: bool,
-    },
+    InvalidClient,
     UnauthorizedClient,
     UnsupportedGrantType,
     InvalidScope,
@@ -35,7 +33,7 @@ impl OauthError {
     const fn code(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
-            Self::InvalidClient { .. } => "invalid_client",
+            Self::InvalidClient => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
@@ -46,7 +44,7 @@ impl OauthError {
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidClient { .. } => StatusCode::UNAUTHORIZED,
+            Self::InvalidClient => StatusCode::UNAUTHORIZED,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -54,7 +52,8 @@ impl OauthError {
 
     fn response(self) -> Response<Body> {
         let mut response = answer(self.status(), &json!({ "error": self.code() }));
-        if self == (Self::InvalidClient { basic: true }) {
+        // WHY also for a secret in the body: a 401 names a scheme (RFC 9110 §15.5.2).
+        if self == Self::InvalidClient {
             let challenge = HeaderValue::from_static("Basic realm=\"ward\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
@@ -126,26 +125,30 @@ fn authenticate(
     parameters: &[(String, String)],
 ) -> Result<std::sync::Arc<Client>, OauthError> {
     let posted = get(parameters, "client_secret");
-    let header = headers.get(AUTHORIZATION);
-    let (id, secret, is_basic) = match (header, posted) {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let header = given.next();
+    if given.next().is_some() {
+        return Err(OauthError::InvalidClient);
+    }
+    let (id, secret) = match (header, posted) {
         (Some(_), Some(_)) => return Err(OauthError::InvalidRequest),
         (Some(header), None) => {
-            let failed = OauthError::InvalidClient { basic: true };
-            let (id, secret) = header.to_str().ok().and_then(basic).ok_or(failed)?;
+            let read = header.to_str().ok().and_then(basic);
+            let (id, secret) = read.ok_or(OauthError::InvalidClient)?;
             if get(parameters, "client_id").is_some_and(|posted| posted != id) {
                 return Err(OauthError::InvalidRequest);
             }
-            (id, secret, true)
+            (id, secret)
         }
         (None, Some(secret)) => {
             let id = get(parameters, "client_id").ok_or(OauthError::InvalidRequest)?;
-            (id.to_owned(), Secret::new(secret.to_owned()), false)
+            (id.to_owned(), Secret::new(secret.to_owned()))
         }
-        (None, None) => return Err(OauthError::InvalidClient { basic: false }),
+        (None, None) => return Err(OauthError::InvalidClient),
     };
     issuance.0.ledger.check_client(&id, secret.expose(), issuance.now()).map_err(|reason| {
         tracing::info!(reason = reason.as_str(), "client refused");
-        OauthError::InvalidClient { basic: is_basic }
+        OauthError::InvalidClient
     })
 }
 

@@ -128,7 +128,7 @@ impl World {
         let (status, headers, json) = self.send(request).await;
         assert_eq!(headers["cache-control"], "no-store");
         let challenged = headers.contains_key("www-authenticate");
-        assert_eq!(challenged, status == 401 && authorization.is_some());
+        assert_eq!(challenged, status == 401, "RFC 9110 section 15.5.2");
         (status.as_u16(), json)
     }
 
