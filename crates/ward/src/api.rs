@@ -17,7 +17,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde_json::Value;
 use sha2::Digest as _;
 use ward_model::record::OperatorActed;
@@ -45,6 +45,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/store/verify", post(store::verify))
         .route("/api/journal/proof", get(journal::proof))
         .route("/api/journal/health", get(journal::health))
+        // WHY routes and not a fallback: what is not there is behind the same door.
+        .route("/api", any(nothing))
+        .route("/api/", any(nothing))
+        .route("/api/{*rest}", any(nothing))
         .with_state(app)
 }
 
@@ -58,6 +62,10 @@ pub fn open_router(app: Arc<App>) -> Router {
         .route("/journal/key", get(journal::key))
         .route("/journal/tile/{*path}", get(journal::tile))
         .with_state(app)
+}
+
+async fn nothing() -> Response<Body> {
+    finish(Err(ProblemKind::NotFound.problem("the API has no such path", None)))
 }
 
 /// `GET /metrics`: Prometheus text.

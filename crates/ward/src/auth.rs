@@ -2,7 +2,7 @@
 //!
 //! Each prefix names the kinds of API keys that open it; everything under none of them is closed.
 //! A refused credential gets one uniform answer in the shape of its protocol.
-//! Judged from outside by `interop/blackbox.py`; a table of every endpoint is still to come.
+//! Best test: `interop/endpoints.py`, every endpoint of `endpoints.txt` against every credential.
 
 use std::sync::Arc;
 

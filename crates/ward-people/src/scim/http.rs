@@ -8,7 +8,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use serde_json::Value;
 use ward_model::word::PersonState;
@@ -35,7 +35,9 @@ pub fn router<E: Outside>(people: People<E>) -> Router {
         .route("/scim/v2/ResourceTypes/{name}", get(one_type::<E>))
         .route("/scim/v2/Schemas", get(schemas::<E>))
         .route("/scim/v2/Schemas/{id}", get(one_schema::<E>))
-        .route("/scim/v2/{*rest}", axum::routing::any(nothing))
+        .route("/scim/v2", any(nothing))
+        .route("/scim/v2/", any(nothing))
+        .route("/scim/v2/{*rest}", any(nothing))
         .with_state(people)
 }
 
