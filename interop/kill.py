@@ -6,15 +6,23 @@ and every token it receives. A seeded killer strikes at random moments; Ward sta
 same directory each time. Afterwards every answer written down must be in the journal with the
 same data subjects, every token must still check as issued, and `ward journal verify` must pass,
 also against checkpoints that were kept outside.
+
+With `--power-cut` the directory lies on a file system of its own that is shut down at each strike
+without writing anything back, as when the power goes: what was not synced is lost. That needs
+root and a loop device; where they are missing it fails and says so.
 """
 
 import asyncio
 import collections
+import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import random
 import shutil
+import struct
+import subprocess
 import sys
 import time
 
@@ -40,6 +48,60 @@ STRIKE_AGAIN = 0.2
 TOKEN_SECONDS = 3600
 # Answers looked up and tokens shown at once afterwards.
 LOOKERS = 16
+
+
+# ioctl_ext4(2), EXT4_IOC_SHUTDOWN; the flag leaves the file system's own journal unwritten.
+SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
+
+
+class Power:
+    """An ext4 of its own whose power can be cut."""
+
+    def __init__(self, folder, megabytes):
+        self.image, self.folder, self.mounted = folder / "disk.img", folder / "disk", False
+        self.lost = self.cuts = 0
+        self.folder.mkdir(parents=True)
+        with open(self.image, "wb") as file:
+            file.truncate(megabytes << 20)
+        tell("mkfs.ext4", "-q", "-F", str(self.image))
+        self.on()
+
+    @property
+    def canary(self):
+        return self.folder / "never-synced"
+
+    def on(self):
+        tell("mount", "-o", "loop", str(self.image), str(self.folder))
+        self.mounted = True
+
+    def sync(self):
+        """What is there so far has lain there for long."""
+        tell("sync", "--file-system", str(self.folder))
+
+    def cut(self):
+        """Nothing is written from here on; then the power comes back."""
+        self.canary.write_bytes(os.urandom(5000))
+        place = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.ioctl(place, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(place)
+        self.off()
+        self.on()
+        self.cuts += 1
+        self.lost += not self.canary.exists() or not self.canary.stat().st_size
+        self.canary.unlink(missing_ok=True)
+
+    def off(self):
+        if self.mounted:
+            tell("umount", str(self.folder))
+            self.mounted = False
+
+
+def tell(*words):
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Broken(f"{' '.join(words)}: {done.stderr.strip()} (this needs root and loop devices)")
 
 
 class Ledger:
@@ -161,7 +223,14 @@ class Load:
             self.ledger.token(sub, answer.json()["token"])
 
 
-async def strike(demo, load, checks, given, folder):
+def down(demo, power):
+    """kill -9; with `--power-cut` also the power."""
+    demo.kill()
+    if power:
+        power.cut()
+
+
+async def strike(demo, power, load, checks, given, folder):
     """The rounds; the seconds each start took and the checkpoints kept."""
     rng, starts, kept = random.Random(given.seed), [], []
     for nth in range(1, given.kills + 1):
@@ -177,13 +246,13 @@ async def strike(demo, load, checks, given, folder):
         if demo.process.poll() is not None:
             checks.is_true(f"Ward lives until strike {nth}", False, demo.last_words())
             break
-        demo.kill()
+        down(demo, power)
         load.end()
         again = rng.random() < STRIKE_AGAIN
         if again:
             demo.spawn()
             await asyncio.sleep(rng.uniform(0, starts[-1] if starts else 1))
-            demo.kill()
+            down(demo, power)
         took = await demo.start()
         starts.append(took)
         print(f"     strike {nth:>3} after {moment:4.2f} s, {load.here:>5} answers; "
@@ -282,17 +351,22 @@ async def afterwards(demo, ledger, checks, given):
 
 
 async def main(given):
-    checks, folder = Checks(), own_folder("kill")
-    demo = Demo(program(given.ward), folder / "demo", folder / "demo.log", given.customers)
+    checks, folder = Checks(), own_folder("power" if given.power_cut else "kill")
+    power = Power(folder, given.megabytes) if given.power_cut else None
+    home = power.folder if power else folder
+    demo = Demo(program(given.ward), home / "demo", folder / "demo.log", given.customers)
     ledger, begun = Ledger(folder / "ledger.jsonl"), time.monotonic()
     workers = []
-    print(f"seed {given.seed}, {given.kills} strikes, {IN_FLIGHT} in flight", flush=True)
+    print(f"seed {given.seed}, {given.kills} {'power cuts' if power else 'strikes'}, "
+          f"{IN_FLIGHT} in flight", flush=True)
     try:
         note(f"first start {await demo.start():.1f} s")
+        if power:
+            power.sync()
         load = Load(demo, ledger, given.seed)
         await load.prepare()
         workers = [asyncio.create_task(load.worker(nth)) for nth in range(IN_FLIGHT)]
-        starts, kept = await strike(demo, load, checks, given, folder)
+        starts, kept = await strike(demo, power, load, checks, given, folder)
         broke = [task for task in workers if task.done()]
         load.end()
         for task in workers:
@@ -301,6 +375,8 @@ async def main(given):
         why = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
         checks.is_true("the client kept its requests in flight", not broke, clip(why[:3]))
         checks.equal("strikes survived", len(starts), given.kills)
+        if power:
+            checks.equal("cuts that lost what nobody had synced", power.lost, power.cuts)
         if starts:
             half = sorted(starts)[len(starts) // 2]
             note(f"starts: median {half:.2f} s, longest {max(starts):.2f} s")
@@ -322,6 +398,8 @@ async def main(given):
         for task in workers:
             task.cancel()
         demo.kill()
+        if power:
+            power.off()
         note(f"{len(ledger.answers)} answers and {len(ledger.tokens)} tokens written down; "
              f"{time.monotonic() - begun:.0f} s in all; seed {given.seed}")
         if given.keep or checks.failed:
@@ -337,4 +415,8 @@ if __name__ == "__main__":
     parser.add_argument("--customers", type=int, default=20_000, help="customers of the demo")
     parser.add_argument("--look-seconds", type=float, default=900,
                         help="how long the look afterwards may take")
+    parser.add_argument("--power-cut", action="store_true",
+                        help="lose what was not synced at each strike (root, loop devices)")
+    parser.add_argument("--megabytes", type=int, default=1024,
+                        help="size of the file system whose power is cut")
     sys.exit(asyncio.run(main(parser.parse_args())))

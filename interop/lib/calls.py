@@ -1,0 +1,170 @@
+"""For each endpoint one call that does something when it is let in, on a target of its own.
+
+So a refusal that was none would show: in the answer, or in what is there afterwards. A new row
+that cannot be asked as it stands needs a call here.
+"""
+
+import asyncio
+import time
+from collections import namedtuple
+
+from cast import FORM, OURS, bearer, document, form
+from outside import Broken, StolenKey, joiner, wait_for
+
+# `want`: the statuses of the true credential; None is any success or redirection.
+Call = namedtuple("Call", "target headers body want")
+SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
+SOON_SECONDS = 10
+
+
+def plain(target, want=None):
+    return Call(target, [], b"", want)
+
+
+def sent(target, value, want=None):
+    return Call(target, *document(value), want)
+
+
+async def an_incident(cast):
+    """(request id, incident) of a forged read."""
+    answer = await cast.demo.gate(cast.tokens["forged"]).get("/me")
+    async def found():
+        items = (await cast.api.get("/api/incidents")).good()["items"]
+        return items[0]["id"] if items else None
+    incident = await wait_for(found, SOON_SECONDS)
+    if incident is None:
+        raise Broken(f"a forged read opened no incident: status {answer.status}")
+    return answer.request_id, incident
+
+
+async def a_key(cast):
+    """A signing key of an issuer of its own: (kid, issuer)."""
+    issuer = f"https://login-{time.time_ns()}.example"
+    ask = {"pem": StolenKey.made().decode(), "issuer": issuer, "holders": [], "activate": False}
+    return (await cast.api.post("/api/keys/import", ask)).good()["kid"], issuer
+
+
+async def calls(cast):
+    """{(METHOD, path): Call} for every row that cannot be asked as it stands."""
+    access, incident = await an_incident(cast)
+    people = [await joiner(cast.scim, "target") for _ in range(8)]
+    found = operators(cast, access, incident, people)
+    for verb in ("rotate", "compromised"):
+        kid, issuer = await a_key(cast)
+        found["POST", f"/api/keys/{{kid}}/{verb}"] = plain(f"/api/keys/{kid}/{verb}")
+    found["POST", "/api/issuers/mode"] = sent(
+        "/api/issuers/mode", {"issuer": issuer, "mode": "learning"})
+    owner = {"kind": "person", "id": people[0]}
+    for method, path in (("DELETE", "/api/api-keys/{id}"), ("POST", "/api/tokens/revoke")):
+        number = cast.ids[await cast.api_key("service", owner)]
+        found[method, path] = (plain(f"/api/api-keys/{number}") if method == "DELETE"
+                               else sent(path, {"api_key": number}))
+    found |= providers(people[4:])
+    found |= {("GET", path): plain(path.replace("{id}", str(known))) for path, known in (
+        ("/console/accesses/{id}", access), ("/console/incidents/{id}", incident))}
+    return found | fixed(cast)
+
+
+def operators(cast, access, incident, people):
+    person, issuer = people[0], f"https://uninvited-{time.time_ns()}.example"
+    audience, name = cast.demo.at("imported_key.audience"), f"uninvited-{time.time_ns()}"
+    note = {"note": "uninvited"}
+    at = f"/api/incidents/{incident}"
+    return {
+        ("GET", "/api/accesses/{id}"): plain(f"/api/accesses/{access}"),
+        ("GET", "/api/incidents/{id}"): plain(at),
+        ("POST", "/api/incidents/{id}/notes"): sent(f"{at}/notes", note),
+        ("POST", "/api/incidents/{id}/close"): sent(f"{at}/close", note),
+        ("GET", "/api/journal/proof"): plain("/api/journal/proof?index=0"),
+        ("GET", "/api/scope"): plain(f"/api/scope?principal=person:{cast.demo.at('staff.id')}"),
+        ("GET", "/api/who-read"): plain(
+            f"/api/who-read?data_subject=customer:{cast.demo.at('customer.id')}"),
+        ("GET", "/api/people/{id}"): plain(f"/api/people/{person}"),
+        ("GET", "/api/people/{id}/leave-preview"): plain(f"/api/people/{person}/leave-preview"),
+        ("POST", "/api/people/{id}/leave"): sent(f"/api/people/{people[1]}/leave", {}),
+        ("POST", "/api/reload"): plain("/api/reload"),
+        ("POST", "/api/store/verify"): plain("/api/store/verify"),
+        ("POST", "/api/keys/import"): sent("/api/keys/import", {
+            "pem": StolenKey.made().decode(), "issuer": issuer, "holders": [person]}),
+        ("POST", "/api/tokens"): sent("/api/tokens", {
+            "kind": "person", "sub": person, "audience": audience, "life_seconds": 60}),
+        ("POST", "/api/api-keys"): sent("/api/api-keys", {
+            "kind": "operator", "owner": {"kind": "person", "id": person}, "days": 1}),
+        ("POST", "/api/clients"): sent("/api/clients", {
+            "client_id": name, "owner": person, "audience": audience, "life_seconds": 60,
+            "days": 1}),
+        ("POST", "/api/existence/{namespace}/import"): sent(
+            "/api/existence/customer/import", {"ids": [cast.demo.at("customer.id")]}),
+        ("POST", "/api/existence/{namespace}/events"): sent(
+            "/api/existence/customer/events", {"created": [cast.demo.at("customer.id")]}),
+    }
+
+
+def providers(people):
+    """What an identity provider asks, each of another person."""
+    users = [f"/scim/v2/Users/{person}" for person in people]
+    user = {"schemas": [SCHEMA], "userName": f"uninvited-{time.time_ns()}@shop.example"}
+    patch = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+             "Operations": [{"op": "replace", "path": "active", "value": False}]}
+    one = "/scim/v2/Users/{id}"
+    return {
+        ("POST", "/scim/v2/Users"): sent("/scim/v2/Users", user),
+        ("GET", one): plain(users[0]),
+        ("PUT", one): sent(users[1], user | {"userName": f"put-{user['userName']}"}),
+        ("PATCH", one): sent(users[2], patch),
+        ("DELETE", one): plain(users[3]),
+    }
+
+
+def fixed(cast):
+    """Those that need nobody."""
+    found = {("ANY", path): plain(path.replace("{*rest}", "no/such/thing"), {404})
+             for path in ("/api", "/api/", "/api/{*rest}",
+                          "/scim/v2", "/scim/v2/", "/scim/v2/{*rest}")}
+    return found | {
+        ("GET", "/scim/v2/ResourceTypes/{name}"): plain("/scim/v2/ResourceTypes/User"),
+        ("GET", "/scim/v2/Schemas/{id}"): plain(f"/scim/v2/Schemas/{SCHEMA}"),
+        ("GET", "/journal/tile/{*path}"): plain("/journal/tile/0/000.p/1"),
+        ("GET", "/console/docs/{list}/{page}"): plain("/console/docs/refusals/revoked"),
+        ("GET", "/console/{*rest}"): plain("/console/no/such/page", {404}),
+        ("GET", "/console/assets/{*path}"): plain("/console/assets/ward.css"),
+        ("POST", "/console/sign-out"): Call("/console/sign-out", OURS, b"", None),
+        ("POST", "/console/sign-in"): Call("/console/sign-in", FORM + OURS, form(
+            {"token": cast.keys["operator"]["true"]}), None),
+        ("POST", "/oauth/token"): Call("/oauth/token", FORM, b"", None),
+    }
+
+
+# --- what is there afterwards ---------------------------------------------------------------------
+
+async def settled(cast):
+    """What is there, once what follows from the making of the cast is recorded, too."""
+    records = None
+    for _ in range(20):
+        now = await state(cast)
+        if now[1] == records:
+            return now
+        records = now[1]
+        await asyncio.sleep(0.5)
+    raise Broken("the journal grows by itself")
+
+
+async def state(cast):
+    """(keys, people with all they hold, incidents, what is declared; how many records)."""
+    api, found = cast.api, {}
+    for path in ("/api/keys", "/api/people?limit=200", "/api/incidents?limit=200", "/api/catalogue",
+                 "/api/alerts?limit=200"):
+        found[path] = (await api.get(path)).good()
+    for one in found["/api/people?limit=200"]["items"]:
+        found[one["id"]] = (await api.get(f"/api/people/{one['id']}")).good()
+    users = await cast.plain.get("/scim/v2/Users", bearer(cast.keys["scim"]["true"]))
+    found["/scim/v2/Users"] = users.good()
+    health = (await api.get("/api/journal/health")).good()
+    return {name: lasting(one) for name, one in found.items()}, health["records"]
+
+
+def lasting(value):
+    """A document without what time alone changes."""
+    if isinstance(value, dict):
+        return {key: lasting(one) for key, one in value.items() if key != "live_tokens"}
+    return [lasting(one) for one in value] if isinstance(value, list) else value
