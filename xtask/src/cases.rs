@@ -1,8 +1,9 @@
 //! The list of test cases, compared with `xtask/cases.txt`: a case that stops running is seen in
 //! review, never silently.
 //!
-//! Cases are nextest's, and the end-to-end suites by name. A case that is listed by the runner
-//! and would not run (left out by a mark or a filter) fails. It must never run a test.
+//! Cases are nextest's, and by name the end-to-end suites and the defences that are taken out. A
+//! case that is listed by the runner and would not run (left out by a mark or a filter) fails. It
+//! must never run a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::house::{House, settle};
-use crate::{run, suites};
+use crate::{defences, run, suites};
 
 const LIST: &str = "xtask/cases.txt";
 
@@ -23,6 +24,7 @@ pub fn run(house: &House, bless: bool) -> Result<()> {
     ))?;
     let mut real = parse(&json)?;
     real.extend(suites::read(house)?.iter().map(|suite| format!("suite {}", suite.name)));
+    real.extend(defences::read(house)?.defences.iter().map(|it| format!("defence {}", it.name)));
     if bless {
         let mut file = std::fs::File::create(house.root.join(LIST))?;
         for case in &real {

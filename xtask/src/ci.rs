@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::count::Count;
 use crate::house::House;
-use crate::{arrows, cases, deny, fuzz, run, setup, suites, tidy};
+use crate::{arrows, cases, defences, deny, fuzz, run, setup, suites, tidy};
 
 /// Which phases to run.
 #[derive(Args)]
@@ -30,7 +30,7 @@ pub struct Plan {
 /// A phase's work; the text says why it was left out.
 type Work = fn(&House, &mut Count) -> Result<Option<String>>;
 
-const PHASES: [(&str, Work); 14] = [
+const PHASES: [(&str, Work); 15] = [
     ("setup", |house, _| setup::run(house).map(|()| None)),
     ("fmt", |house, _| house.cargo("fmt --all --check").map(|()| None)),
     ("arrows", |house, _| arrows::run(house).map(|()| None)),
@@ -59,6 +59,7 @@ const PHASES: [(&str, Work); 14] = [
     }),
     ("fuzz", |house, _| fuzz::run(house)),
     ("suites", |house, count| suites::run(house, &[], count).map(|()| None)),
+    ("defences", |house, count| defences::run(house, &[], count).map(|()| None)),
     ("bench", |house, _| bench(house, true).map(|()| None)),
 ];
 
@@ -185,7 +186,7 @@ mod tests {
     fn a_plan_picks_its_phases() {
         assert_eq!(names(None, None).unwrap().len(), PHASES.len());
         assert_eq!(names(Some("tidy"), None).unwrap(), ["tidy"]);
-        assert_eq!(names(None, Some("suites")).unwrap(), ["suites", "bench"]);
+        assert_eq!(names(None, Some("suites")).unwrap(), ["suites", "defences", "bench"]);
         assert!(names(Some("tea"), None).unwrap_err().to_string().contains("setup, fmt"));
     }
 

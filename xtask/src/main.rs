@@ -2,9 +2,9 @@
 //! command of its own.
 //!
 //! It must never fetch anything but through the package clients in `setup`, and never weaken a
-//! check because a tool is missing. Its tables (`edges.txt`, `deny.txt`, `duplicates.txt`,
-//! `cases.txt`, `packages.txt`, `interop/suites.txt`) are text, read in review. Best tests:
-//! `arrows/tests.rs`, `tidy/tests.rs`.
+//! check because a tool is missing. Its tables (`edges.txt`, `defences.txt`, `deny.txt`,
+//! `duplicates.txt`, `cases.txt`, `packages.txt`, `interop/suites.txt`) are text, read in review.
+//! Best tests: `arrows/tests.rs`, `tidy/tests.rs`.
 
 #![expect(clippy::print_stdout, reason = "a tool for people: its answer is what it prints")]
 
@@ -12,6 +12,7 @@ mod arrows;
 mod cases;
 mod ci;
 mod count;
+mod defences;
 mod deny;
 mod fuzz;
 mod house;
@@ -59,6 +60,11 @@ enum Task {
         /// Only these
         names: Vec<String>,
     },
+    /// Take each defence out and see the tour fail at its step (`xtask/defences.txt`)
+    Defences {
+        /// Only these
+        names: Vec<String>,
+    },
     /// Run each fuzz target for ten seconds
     Fuzz,
     /// Measure; BENCHMARKS.md is the answer's home
@@ -78,6 +84,7 @@ fn main() -> ExitCode {
         Task::Deny => deny::run(&house),
         Task::Cases { bless } => cases::run(&house, bless),
         Task::Suites { names } => suites::run(&house, &names, &mut Count::default()),
+        Task::Defences { names } => defences::run(&house, &names, &mut Count::default()),
         Task::Fuzz => fuzz::run(&house).map(|left_out| {
             if let Some(why) = left_out {
                 println!("{why}");

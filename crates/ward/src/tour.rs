@@ -40,14 +40,12 @@ pub struct Tour {
 /// The demo does not run, or answers nothing.
 pub async fn run(dir: &Path, json: bool) -> Result<bool> {
     let mut tour = Tour::open(dir)?;
-    tour.reads_before().await?;
-    let engineer = tour.engineer_leaves().await?;
-    tour.forgeries(&engineer).await?;
-    tour.learning_and_observing().await?;
-    tour.offline_verifiers().await?;
-    tour.sellers_and_riders().await?;
-    tour.staff_walks().await?;
-    tour.journal_is_checked().await?;
+    if let Err(error) = tour.play().await {
+        if tour.steps.is_empty() {
+            return Err(error);
+        }
+        tour.step("the tour goes on to its end", "true", async { Err(error) }).await;
+    }
     let ok = tour.steps.iter().all(|step| step.ok);
     if json {
         crate::say(&serde_json::to_string_pretty(&tour.steps)?);
@@ -58,6 +56,17 @@ pub async fn run(dir: &Path, json: bool) -> Result<bool> {
 }
 
 impl Tour {
+    async fn play(&mut self) -> Result<()> {
+        self.reads_before().await?;
+        let engineer = self.engineer_leaves().await?;
+        self.forgeries(&engineer).await?;
+        self.learning_and_observing().await?;
+        self.offline_verifiers().await?;
+        self.sellers_and_riders().await?;
+        self.staff_walks().await?;
+        self.journal_is_checked().await
+    }
+
     fn open(dir: &Path) -> Result<Self> {
         let file = dir.join("demo.json");
         let text = std::fs::read_to_string(&file)
