@@ -9,6 +9,11 @@ const clockToday = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 
+const clockFull = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "numeric",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short",
+});
+
 /** Rewrites times in the browser's zone; UTC stays in the title. */
 function localise(root) {
   const today = new Date().toDateString();
@@ -16,8 +21,18 @@ function localise(root) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     const near = at.toDateString() === today;
-    time.textContent = (near ? clockToday : clock).format(at);
+    const form = "full" in time.dataset ? clockFull : near ? clockToday : clock;
+    time.textContent = form.format(at);
   }
+}
+
+/** Says which zone the times are in. */
+function nameZone() {
+  const here = document.getElementById("zone");
+  if (!here) return;
+  const { timeZone } = clock.resolvedOptions();
+  const name = clockFull.formatToParts().find((part) => part.type === "timeZoneName")?.value;
+  here.textContent = !name || name === timeZone ? timeZone : `${timeZone} (${name})`;
 }
 
 /** Copy buttons appear only where copying works. */
@@ -94,6 +109,7 @@ function follow(live) {
 }
 
 localise(document);
+nameZone();
 copyable(document);
 const live = document.getElementById("live");
 if (live) follow(live);

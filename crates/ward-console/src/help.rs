@@ -119,6 +119,7 @@ impl Block {
             return block;
         }
         if let Some((number, item)) = line.split_once(". ")
+            && matches!(number.len(), 1 | 2)
             && number.chars().all(|c| c.is_ascii_digit())
         {
             let block = self.turn(Self::Steps, html);

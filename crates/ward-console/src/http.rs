@@ -140,7 +140,7 @@ async fn people(State(app): State<App>, Query(After { after }): Query<After>) ->
 
 async fn operate(Path((list, page)): Path<(String, String)>) -> Response {
     match help::operate(&list, &page) {
-        Some(text) => pages::help(&text),
+        Some(text) => pages::operate(&list, &page, &text),
         None => nothing().await,
     }
 }

@@ -11,7 +11,8 @@ mod words;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use ward_model::{Reason, word::RouteMode};
+use ward_model::Reason;
+use ward_model::word::{AlertKind, RouteMode};
 
 use crate::facts::{
     AccessDetail, AccessPage, FactsError, IncidentDetail, IncidentPage, Now, PeoplePage, RouteState,
@@ -64,6 +65,7 @@ struct Live<'a> {
     strip: Strip,
     refused_today: u64,
     refused_last_minute: u64,
+    undrawn: u64,
     reasons: Vec<Bar>,
     observed: usize,
     routes_left_out: usize,
@@ -75,12 +77,14 @@ impl<'a> Live<'a> {
             now.refusals.iter().map(of).fold(0, u64::saturating_add)
         };
         let (refused_today, refused_last_minute) = (sum(|it| it.today), sum(|it| it.last_minute));
+        let drawn = now.refusals_by_second.iter().copied().fold(0, u64::saturating_add);
         Self {
             now,
             mood: Mood::of(now, refused_last_minute),
             strip: Strip::of(&now.reads_by_second, &now.refusals_by_second),
             refused_today,
             refused_last_minute,
+            undrawn: refused_last_minute.saturating_sub(drawn),
             reasons: Bar::of(&now.refusals),
             observed: now.routes.iter().filter(|it| it.mode == RouteMode::Observe).count(),
             routes_left_out: now.routes.len().saturating_sub(ROUTES_SHOWN_MAX),
@@ -142,6 +146,7 @@ struct PeopleListPage<'a> {
 #[template(path = "help.html")]
 struct HelpPage<'a> {
     here: Here,
+    up: Option<Up>,
     help: &'a Help,
 }
 
@@ -163,6 +168,26 @@ struct SignInPage {
 #[derive(Template)]
 #[template(path = "welcome.html")]
 struct WelcomePage;
+
+/// What stands above an operating page: where its cases are listed, and its name in plain words.
+struct Up {
+    to: String,
+    name: &'static str,
+    plain: &'static str,
+}
+
+impl Up {
+    /// For the page of a reason (`refusals`) or of an alert kind (`alerts`).
+    fn of(list: &str, name: &str) -> Option<Self> {
+        if list == "alerts" {
+            let plain = AlertKind::from_name(name)?.plain();
+            return Some(Self { to: String::from("/console/incidents"), name: "Incidents", plain });
+        }
+        let reason = Reason::from_name(name)?;
+        let to = format!("/console/accesses?reason={reason}");
+        Some(Self { to, name: "Accesses with this reason", plain: reason.plain() })
+    }
+}
 
 /// *Now*.
 pub fn now(now: &Now) -> Response {
@@ -216,9 +241,15 @@ pub fn people(is_later: bool, found: &PeoplePage) -> Response {
     page(StatusCode::OK, &PeopleListPage { here: Here::People, is_later, page: found })
 }
 
-/// An operating page.
+/// The page of a reason or an alert kind.
+pub fn operate(list: &str, name: &str, help: &Help) -> Response {
+    let up = Up::of(list, name);
+    page(StatusCode::OK, &HelpPage { here: Here::Elsewhere, up, help })
+}
+
+/// The list of problem types.
 pub fn help(help: &Help) -> Response {
-    page(StatusCode::OK, &HelpPage { here: Here::Elsewhere, help })
+    page(StatusCode::OK, &HelpPage { here: Here::Elsewhere, up: None, help })
 }
 
 /// Something else than the page asked for.

@@ -61,7 +61,7 @@ impl Moment for UnixMillis {
 
 /// Parts of a request's id.
 pub trait Short {
-    /// Its first eight digits: enough for the eye.
+    /// Its last eight digits. WHY not the first: they are the time, alike in neighbours.
     fn short(&self) -> String;
     /// Whether it names no request.
     fn is_none(&self) -> bool;
@@ -69,7 +69,8 @@ pub trait Short {
 
 impl Short for AccessId {
     fn short(&self) -> String {
-        self.to_string().chars().take(8).collect()
+        let all = self.to_string();
+        all.get(all.len().saturating_sub(8)..).unwrap_or_default().to_owned()
     }
 
     fn is_none(&self) -> bool {

@@ -105,7 +105,7 @@ fn markdown_becomes_escaped_html() {
     let page = read(concat!(
         "# <T>\n\n## `A`\n\nOne `<b>` **two**\n*three* <script>.\n\n- a [x](y.md)\n  more\n",
         "- [z](http://e)\n\n",
-        "1. first\n2. second\n\n```\n<i> [a](b.md)\n```\n\n| a | b |\n|---|---|\n| `c` | \"d\" |\n",
+        "1. first\n2. second\n\n400. A status is no step.\n\n```\n<i> [a](b.md)\n```\n\n| a | b |\n|---|---|\n| `c` | \"d\" |\n",
     ));
     insta::assert_snapshot!(format!("{}\n{}", page.title, page.html.replace("><", ">\n<")));
 }

@@ -4,7 +4,7 @@ use ward_model::word::{
     AlertKind, CustodyEvidence, IncidentEntryKind, IssuerMode, KeySource, KeyState, PersonState,
     Provenance, RouteMode, Task,
 };
-use ward_model::{PrincipalKind, Verdict};
+use ward_model::{PrincipalKind, Reason, Verdict};
 
 use crate::facts::{AccessRow, Now};
 use crate::say::Grouped as _;
@@ -22,8 +22,8 @@ impl Badge {
     /// For an access: what was decided and whether the answer left all the same.
     pub const fn of(row: &AccessRow) -> Self {
         match (row.verdict, row.released) {
-            (Verdict::Permit, _) => Self { tone: "good", word: "permit" },
-            (Verdict::Refuse(_), false) => Self { tone: "bad", word: "refuse" },
+            (Verdict::Permit, _) => Self { tone: "good", word: "permitted" },
+            (Verdict::Refuse(_), false) => Self { tone: "bad", word: "refused" },
             (Verdict::Refuse(_), true) => Self { tone: "watch", word: "would refuse" },
         }
     }
@@ -39,6 +39,8 @@ pub struct Mood {
     pub more: String,
     /// Where to look.
     pub link: Option<&'static str>,
+    /// What is to be seen there.
+    pub what: &'static str,
 }
 
 impl Mood {
@@ -52,6 +54,7 @@ impl Mood {
                 text: format!("{} record{} missing from the journal.", lost.grouped(), is(lost)),
                 more: String::from("Copy the data directory, then run ward journal verify."),
                 link: None,
+                what: "",
             };
         }
         if open > 0 {
@@ -60,6 +63,7 @@ impl Mood {
                 text: format!("{} incident{} open.", open.grouped(), is(open)),
                 more: refused(refused_last_minute),
                 link: Some("/console/incidents"),
+                what: "incidents",
             };
         }
         if refused_last_minute > 0 {
@@ -68,6 +72,7 @@ impl Mood {
                 text: refused(refused_last_minute),
                 more: String::from("No incident is open."),
                 link: Some("/console/accesses?verdict=refuse"),
+                what: "refusals",
             };
         }
         Self {
@@ -75,6 +80,7 @@ impl Mood {
             text: String::from("All quiet."),
             more: String::from("Nothing refused in the last minute, no incident open."),
             link: None,
+            what: "",
         }
     }
 }
@@ -125,6 +131,36 @@ impl Plain for AlertKind {
     }
 }
 
+impl Plain for Reason {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::NeverIssued => "Token nobody issued",
+            Self::RetiredKey => "Signed with a retired key",
+            Self::Revoked => "Credential was taken back",
+            Self::Expired => "Credential has expired",
+            Self::NotYetValid => "Credential is not valid yet",
+            Self::BadSignature => "Signature is wrong",
+            Self::UnknownKey => "Signed with an unknown key",
+            Self::Malformed => "Credential missing or unreadable",
+            Self::WrongAudience => "Token meant for someone else",
+            Self::HolderMismatch => "Presented by another than its holder",
+            Self::LedgerBehind => "Ledger has not caught up",
+            Self::ViewStale => "View of revocations too old",
+            Self::PrincipalSuspended => "Principal is suspended",
+            Self::Policy => "Forbidden by policy",
+            Self::WrongTenant => "Another tenant’s records",
+            Self::BudgetSpent => "Exposure budget is spent",
+            Self::NoPurpose => "No purpose stated",
+            Self::UnknownRoute => "Route nobody declared",
+            Self::UndeclaredField => "Fields nobody declared",
+            Self::UnknownDataSubject => "Someone who does not exist",
+            Self::JournalUnavailable => "Journal could not take the record",
+            Self::UpstreamUninspectable => "Answer could not be inspected",
+            Self::Overloaded => "Too much at once",
+        }
+    }
+}
+
 impl Plain for Provenance {
     fn plain(&self) -> &'static str {
         match self {
@@ -161,8 +197,8 @@ impl Plain for KeyState {
     }
     fn tone(&self) -> &'static str {
         match self {
-            Self::Next | Self::Retired => "plain",
-            Self::Active => "good",
+            // WHY not good: that a key is in use says nothing about who else can read it.
+            Self::Next | Self::Active | Self::Retired => "plain",
             Self::Compromised => "bad",
         }
     }
@@ -211,7 +247,10 @@ impl Plain for IssuerMode {
 
 impl Plain for RouteMode {
     fn plain(&self) -> &'static str {
-        self.as_str()
+        match self {
+            Self::Observe => "observed",
+            Self::Enforce => "enforced",
+        }
     }
     fn tone(&self) -> &'static str {
         match self {
@@ -223,14 +262,20 @@ impl Plain for RouteMode {
 
 impl Plain for IncidentEntryKind {
     fn plain(&self) -> &'static str {
-        self.as_str()
+        match self {
+            Self::Alert => "alert",
+            Self::Access => "request",
+            Self::Holder => "holder",
+            // What was done with the key, before the incident too.
+            Self::Revocation => "key",
+            Self::Note => "note",
+        }
     }
     fn tone(&self) -> &'static str {
         match self {
             Self::Alert => "bad",
             Self::Access => "watch",
-            Self::Revocation => "good",
-            Self::Holder | Self::Note => "plain",
+            Self::Revocation | Self::Holder | Self::Note => "plain",
         }
     }
 }
