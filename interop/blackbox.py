@@ -7,12 +7,14 @@ given one nobody has played with (`--demo DIR`); exit 0 only if every claim hold
 
 import asyncio
 import collections
+import contextlib
 import gzip
 import json
 import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import sys
 import time
 
@@ -422,6 +424,45 @@ def first_status(got):
     return int(line[1]) if len(line) > 1 and line[1].isdigit() else "closed"
 
 
+async def the_store(walk):
+    """Somebody with the database, and nothing else, writes into it."""
+    demo, checks, api = walk.demo, walk.checks, walk.api
+    found = (await api.post("/api/store/verify", {})).good()["discrepancies"]
+    checks.equal("ward store verify finds nothing amiss", found, [])
+    page = f"/staff/customers/{demo.at('customer.id')}"
+    with contextlib.closing(sqlite3.connect(demo.folder / "store.db")) as store:
+        # Every API key once more as each kind there is; the leaver's taken back no more; a person
+        # nobody announced.
+        there = [one for one, in store.execute("SELECT api_key FROM api_keys")]
+        kinds = [kind for kind, in store.execute("SELECT DISTINCT kind FROM api_keys")]
+        for nth, one in enumerate(there):
+            for kind in kinds:
+                store.execute(
+                    "INSERT INTO api_keys SELECT ?, ?, owner_kind, owner, created, expires, NULL, "
+                    "NULL, hash, owner_key FROM api_keys WHERE api_key = ?",
+                    (1000 * nth + kind, kind, one))
+        store.execute("UPDATE api_keys SET revoked = NULL, cause = NULL WHERE revoked IS NOT NULL")
+        store.execute(
+            "INSERT INTO persons SELECT randomblob(16), 777, randomblob(16), 'mallory', NULL, "
+            "'Mallory', '', '', '[]', 1, state, created, modified, version, 'mallory', row_digest, "
+            "leaf FROM persons LIMIT 1")
+        store.commit()
+    checks.equal("a service's API key written in as an operator's opens nothing",
+                 (await Client(demo.at("api_url"), demo.at("service_api_key")).get(
+                     "/api/keys")).status, 401)
+    checks.equal("an API key whose revocation was struck out stays revoked",
+                 (await demo.gate(demo.at("leaver.api_key")).get(page)).status, 401)
+    found = (await api.post("/api/store/verify", {})).good()["discrepancies"]
+    tables = collections.Counter(one["table"] for one in found)
+    checks.is_true("ward store verify names every row written by hand",
+                   tables["api_keys"] > len(there) * len(kinds) and tables["persons"] == 1,
+                   f"{len(there) * len(kinds)} and more written, {dict(tables)} found")
+    async def opened():
+        incidents = (await api.get("/api/incidents?limit=200")).good()["items"]
+        return [one for one in incidents if one["kind"] == "store_tampered"]
+    checks.is_true("... and it is an incident", await wait_for(opened, SOON_SECONDS))
+
+
 async def the_journal(walk, folder, seed):
     demo, checks = walk.demo, walk.checks
     early = (await walk.api.get("/journal/checkpoint")).body
@@ -544,6 +585,7 @@ PARTS = [
     ("No oracle for a thief", alike),
     ("An issuer that learns, a host that observes", learning),
     ("Staff walk the customers", the_walk),
+    ("Rows written by hand", the_store),
 ]
 
 

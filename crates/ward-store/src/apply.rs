@@ -124,11 +124,14 @@ fn run(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqli
 fn apply_feed(tx: &Transaction<'_>, at: Position, record: &Record) -> rusqlite::Result<()> {
     match record {
         Record::PersonPut(it) => {
+            // A change of state alone repeats the digest: the row still stands as the leaf that
+            // brought it says.
             run(
                 tx,
                 "INSERT INTO person_records (person, principal, principal_key, state, digest, leaf)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (person) DO UPDATE SET
-                 principal = ?2, principal_key = ?3, state = ?4, digest = ?5, leaf = ?6",
+                 principal = ?2, principal_key = ?3, state = ?4, digest = ?5,
+                 leaf = CASE WHEN digest = ?5 THEN leaf ELSE ?6 END",
                 params![
                     &it.person.0[..],
                     it.principal.0,

@@ -312,6 +312,24 @@ fn a_row_by_hand_is_named() {
 }
 
 #[test]
+fn a_change_of_state_alone_leaves_the_row_as_it_was() {
+    let mut house = House::new();
+    house.put(person(1, "kim"));
+    house.follow();
+    let Some((_, Record::PersonPut(put))) = house.journal.last().cloned() else { panic!("no put") };
+    for state in [PersonState::Left, PersonState::Active] {
+        house.append(PersonPut { state, ..put.clone() });
+        assert_eq!(house.verify(), [], "{state}, not applied yet");
+        house.follow();
+        assert_eq!(house.verify(), [], "{state}");
+    }
+    house.put(PersonRow { display_name: "Other".to_owned(), ..person(1, "kim") });
+    assert_eq!(house.verify(), []);
+    house.by_hand("UPDATE persons SET leaf = 0");
+    assert_eq!(house.verify(), [("persons", Found::Differs)]);
+}
+
+#[test]
 fn a_journal_rolled_back_is_named() {
     let mut house = House::new();
     everything(&mut house);
