@@ -40,7 +40,7 @@ pub fn decide(view: &Incidents, alert: &AlertRaised) -> Vec<Record> {
         let Matter { kind, key, principal } = matter;
         group.push(IncidentOpened { incident, kind, key, principal }.into());
     }
-    let seen = Text::cut(&format!("{}, {} data subjects leaked before", alert.kind, alert.leaked));
+    let seen = Text::cut(&format!("{}, {}", alert.kind, left_before(alert.leaked)));
     let put = |kind, alert: AlertId, access: AccessId, person, note| {
         IncidentNoted { incident, kind, alert, access, person, note }.into()
     };
@@ -54,6 +54,15 @@ pub fn decide(view: &Incidents, alert: &AlertRaised) -> Vec<Record> {
         group.extend(concerned(view, incident, alert, matter));
     }
     group
+}
+
+/// How many people's records had left by then, in words.
+fn left_before(people: i64) -> String {
+    match people {
+        0 => "before any record left".to_owned(),
+        1 => "after the records of 1 person had left".to_owned(),
+        many => format!("after the records of {many} people had left"),
+    }
 }
 
 fn concerned(

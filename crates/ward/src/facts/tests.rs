@@ -66,7 +66,7 @@ fn incidents(alerts: usize) -> Incidents {
         cause: Cause::Left,
     };
     let mut records: Vec<Record> = vec![added.into(), held.into(), raised.into(), opened.into()];
-    let alert = || noted(IncidentEntryKind::Alert, "never_issued, 3 data subjects leaked before");
+    let alert = || noted(IncidentEntryKind::Alert, "never_issued, after the records of 3 people had left");
     records.extend(std::iter::repeat_with(alert).take(alerts));
     records.push(noted(IncidentEntryKind::Holder, "could read the key since 1970; active"));
     records.push(compromised.into());
@@ -88,7 +88,7 @@ fn a_timeline_is_in_order_and_keeps_what_people_did() {
         assert!(entries.is_sorted_by_key(|entry| entry.leaf));
         let texts: Vec<&str> = entries.iter().map(|entry| entry.text.as_str()).collect();
         assert_eq!(texts[0], "The key came into custody (imported, active).");
-        assert_eq!(texts[1], "An alert: never_issued, 3 data subjects leaked before.");
+        assert_eq!(texts[1], "An alert: never_issued, after the records of 3 people had left.");
         let end = &texts[texts.len() - 3..];
         let want = [
             "A person: could read the key since 1970; active.",
