@@ -66,7 +66,11 @@ impl Config {
             walk.mistake("version", "is newer than this program", "run the newer Ward, or set 1");
         }
         let config = Self {
-            data: base.join(walk.text("data", Some("data")).unwrap_or_default()),
+            // Collected anew so that `data = "."` does not show up in messages.
+            data: base
+                .join(walk.text("data", Some("data")).unwrap_or_default())
+                .components()
+                .collect(),
             name: walk.text("name", None).unwrap_or_default(),
             control: walk.address("listen.control", "127.0.0.1:7780"),
             gate: walk.address("listen.gate", "127.0.0.1:7781"),
