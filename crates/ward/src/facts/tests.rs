@@ -66,7 +66,8 @@ fn incidents(alerts: usize) -> Incidents {
         cause: Cause::Left,
     };
     let mut records: Vec<Record> = vec![added.into(), held.into(), raised.into(), opened.into()];
-    let alert = || noted(IncidentEntryKind::Alert, "never_issued, after the records of 3 people had left");
+    let alert =
+        || noted(IncidentEntryKind::Alert, "never_issued, after the records of 3 people had left");
     records.extend(std::iter::repeat_with(alert).take(alerts));
     records.push(noted(IncidentEntryKind::Holder, "could read the key since 1970; active"));
     records.push(compromised.into());
