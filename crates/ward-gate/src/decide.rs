@@ -51,7 +51,7 @@ impl Permit {
 
     /// Ends in a refusal.
     pub(crate) fn refuse(self, reason: Reason) -> Refusal {
-        Refusal { reason, who: Some(self.who), status: 0 }
+        Refusal::of(reason, Some(self.who))
     }
 
     pub(crate) fn into_who(self) -> Box<Who> {
@@ -64,7 +64,7 @@ impl Gate {
     pub(crate) async fn decide(&self, issued: Issued, ask: &Ask) -> Result<Permit, Refusal> {
         match self.verdict(&issued, ask) {
             Verdict::Permit => Ok(Permit { who: issued.who }),
-            Verdict::Refuse(reason) => Err(Refusal { reason, who: Some(issued.who), status: 0 }),
+            Verdict::Refuse(reason) => Err(Refusal::of(reason, Some(issued.who))),
         }
     }
 

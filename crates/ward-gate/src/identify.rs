@@ -91,11 +91,16 @@ impl Gate {
                     Some(who) if learning && ask.mode() == RouteMode::Observe => {
                         Ok(Issued { who, doubt: Some(reason) })
                     }
-                    who => Err(Refusal { reason, who, status: 0 }),
+                    who => Err(Refusal::of(reason, who)),
                 };
             };
+            let enforcing = refused.mode == IssuerMode::Enforcing;
             match self.classify(miss, refused.mode, ask).await {
-                Looked::Refused(reason, who) => return Err(Refusal { reason, who, status: 0 }),
+                Looked::Refused(reason, who) => {
+                    // WHY: a flood must not open observed routes to what nobody issued.
+                    let unissued = reason == Reason::Overloaded && enforcing;
+                    return Err(Refusal { unissued, ..Refusal::of(reason, who) });
+                }
                 Looked::Learned(who, doubt) => {
                     let issued = Issued { who, doubt: Some(doubt) };
                     self.exists(&issued)?;
@@ -106,7 +111,7 @@ impl Gate {
                     let record = pin.record(who.number);
                     if self.parts.journal.append(record, self.now()).await.is_err() {
                         let reason = Reason::JournalUnavailable;
-                        return Err(Refusal { reason, who: Some(who), status: 0 });
+                        return Err(Refusal::of(reason, Some(who)));
                     }
                 }
                 Looked::Again | Looked::Pinned(..) => break,
@@ -158,7 +163,7 @@ impl Gate {
         match self.parts.register.existence(namespace_of(name.kind), name.id()) {
             Existence::Phantom | Existence::Deleted => {
                 let who = Some(issued.who.clone());
-                Err(Refusal { reason: Reason::UnknownDataSubject, who, status: 0 })
+                Err(Refusal::of(Reason::UnknownDataSubject, who))
             }
             Existence::Exists | Existence::Unconfirmed | Existence::NotFed => Ok(()),
         }

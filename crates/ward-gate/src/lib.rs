@@ -154,7 +154,7 @@ impl Gate {
                 };
                 (Some(issued.who), verdict)
             }
-            Err(refusal) if observe::is_refused_everywhere(refusal.reason) => {
+            Err(refusal) if observe::is_refused_everywhere(&refusal) => {
                 return flow::refused(self, &ask, refusal).await;
             }
             Err(refusal) => (refusal.who, Verdict::Refuse(refusal.reason)),

@@ -39,7 +39,7 @@ impl Gate {
         let Opened { permit, mut head, body } = answer.open(ask.target.held_bytes_max).await?;
         let who = permit.into_who();
         let status = i32::from(head.status.as_u16());
-        let refuse = |reason, who| Refusal { reason, who: Some(who), status };
+        let refuse = |reason, who| Refusal { status, ..Refusal::of(reason, Some(who)) };
         let looked = match look(route, &who, ask, &mut head, &body) {
             Ok(looked) => looked,
             Err(why) => {

@@ -20,6 +20,7 @@ use ward_scan::{Framing, Limits, Measured as Scanned, Mode, Plan, Scanner};
 use crate::ask::Ask;
 use crate::identify::Who;
 use crate::limits::OBSERVE_BYTES_MAX;
+use crate::refuse::Refusal;
 use crate::{Body, Gate, headers, refuse, release};
 
 /// What is known about an observed read before its answer comes.
@@ -190,6 +191,10 @@ impl Drop for Passing {
 }
 
 /// Which refusals of an enforcing issuer hold on observed routes too.
-pub(crate) const fn is_refused_everywhere(reason: Reason) -> bool {
-    matches!(reason, Reason::NeverIssued | Reason::Revoked | Reason::PrincipalSuspended)
+pub(crate) const fn is_refused_everywhere(refusal: &Refusal) -> bool {
+    let taken_back = matches!(
+        refusal.reason,
+        Reason::NeverIssued | Reason::Revoked | Reason::PrincipalSuspended
+    );
+    taken_back || refusal.unissued
 }

@@ -20,6 +20,9 @@ pub struct Refusal {
     pub(crate) who: Option<Box<Who>>,
     /// Status of an upstream that was asked, 0 when none was.
     pub(crate) status: i32,
+    /// Nothing that was issued matches, and the issuer enforces: it holds on observed routes too,
+    /// whatever more could not be found out.
+    pub(crate) unissued: bool,
 }
 
 /// A refusal as it is recorded: one row, nobody's data.
@@ -30,11 +33,16 @@ pub struct Refused {
 impl From<Reason> for Refusal {
     /// A refusal of nobody known.
     fn from(reason: Reason) -> Self {
-        Self { reason, who: None, status: 0 }
+        Self { reason, who: None, status: 0, unissued: false }
     }
 }
 
 impl Refusal {
+    /// A refusal of somebody known, before an upstream was asked.
+    pub(crate) const fn of(reason: Reason, who: Option<Box<Who>>) -> Self {
+        Self { reason, who, status: 0, unissued: false }
+    }
+
     /// Whether it is recorded one by one: somebody known, or a good signature. All else is noise.
     pub(crate) fn is_recorded(&self) -> bool {
         self.who.is_some() || matches!(self.reason, Reason::NeverIssued | Reason::UnknownRoute)

@@ -1,5 +1,8 @@
 //! An observed route: what comes back is what the origin gave, whatever fails inside.
 
+use std::sync::Arc;
+
+use ward_gate::limits::CLASSIFY_QUEUE_MAX;
 use ward_model::record::AccessRow;
 use ward_model::word::{IssuerMode, Provenance, RouteMode};
 use ward_model::{PrincipalKind, Reason, RouteNumber, Verdict};
@@ -242,6 +245,39 @@ async fn an_observed_request_goes_upstream_as_it_came() {
     let post = Call::new("POST", "/watched/7").body("{\"text\":\"x\"}");
     house.ask(&watched(&post)).await;
     assert_eq!(house.origin.last().body, b"{\"text\":\"x\"}");
+}
+
+/// More forgeries at once than may wait to be classified.
+const FLOOD: usize = 320;
+
+#[test]
+fn a_flood_of_forgeries_opens_no_observed_route() {
+    // One thread for blocking work, and that is held: nothing is classified before it is let go.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let house = Arc::new(House::new().await);
+        house.origin.json("/watched/7", r#"{"id":"7"}"#);
+        let call = watched(&Call::get("/watched/7")).token(&house.forge(&body(Person, "p2")));
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let holding = tokio::task::spawn_blocking(move || held.recv());
+        let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..FLOOD {
+            let (house, call, answered) = (Arc::clone(&house), call.clone(), answered.clone());
+            tokio::spawn(async move { answered.send(house.ask(&call).await) });
+        }
+        let mut turned_away = 0;
+        for nth in 0..FLOOD {
+            if nth == FLOOD - CLASSIFY_QUEUE_MAX {
+                release.send(()).unwrap();
+            }
+            let reply = answers.recv().await.unwrap();
+            assert_ne!(reply.status, 200, "{}", reply.text());
+            turned_away += usize::from(house.counted(&reply) == Some(Reason::Overloaded));
+        }
+        assert_eq!(turned_away, FLOOD - CLASSIFY_QUEUE_MAX);
+        drop(holding.await);
+    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
