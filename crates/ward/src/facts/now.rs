@@ -43,8 +43,7 @@ pub fn now(app: &App) -> Now {
         custody: custody(ward_keys::CUSTODY_GRADE),
         issuers: issuers(app),
         routes: routes(app),
-        // WHY: no record tells of them; `ward_gate_ungated_total` counts them for metrics alone.
-        ungated_today: 0,
+        ungated_today: pulse.ungated_today,
     }
 }
 

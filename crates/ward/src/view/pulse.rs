@@ -32,6 +32,7 @@ struct Beat {
     day: i32,
     people_today: roaring::RoaringTreemap,
     reads_today: u64,
+    ungated_today: u64,
     refusals_today: BTreeMap<Reason, u64>,
     alerts_today: u64,
     seconds: VecDeque<Second>,
@@ -68,6 +69,8 @@ pub struct Now {
     pub reads: u64,
     /// Reads released today (UTC).
     pub reads_today: u64,
+    /// Requests that passed on routes nobody declared, today (UTC).
+    pub ungated_today: u64,
     /// Reads released in the last 60 seconds, the running one included.
     pub reads_last_minute: u64,
     /// Reads released in the last whole second.
@@ -120,6 +123,7 @@ impl Pulse {
         let mut reasons = BTreeMap::new();
         if beat.day == now.day() {
             pulse.reads_today = beat.reads_today;
+            pulse.ungated_today = beat.ungated_today;
             pulse.people_today = beat.people_today.len();
             pulse.alerts_today = beat.alerts_today;
             let today = beat.refusals_today.iter();
@@ -182,7 +186,7 @@ impl Beat {
             self.day = at.time.day();
             self.people_today.clear();
             self.refusals_today.clear();
-            (self.reads_today, self.alerts_today) = (0, 0);
+            (self.reads_today, self.ungated_today, self.alerts_today) = (0, 0, 0);
         }
         let from = at.time.seconds() - SECONDS;
         while self.seconds.front().is_some_and(|one| one.second < from) {
@@ -222,6 +226,7 @@ impl Beat {
         if row.released {
             self.reads += 1;
             self.reads_today += 1;
+            self.ungated_today += u64::from(row.route.is_none());
         }
         let Some(second) = self.second(at) else { return };
         second.reads += u64::from(row.released);

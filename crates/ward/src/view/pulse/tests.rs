@@ -169,3 +169,15 @@ fn a_leaf_is_dated_to_its_second() {
         assert_eq!(pulse.time_of(LeafIndex(leaf)), want.map(UnixMillis::new), "leaf {leaf}");
     }
 }
+
+#[test]
+fn what_passes_on_undeclared_routes_is_counted_by_the_day() {
+    let pulse = Pulse::default();
+    let mut view = pulse.view();
+    let undeclared = AccessRow { route: RouteNumber::NONE, ..row(1, 7, Verdict::Permit) };
+    view.apply(at(1, DAY), &undeclared.clone().into());
+    view.apply(at(2, DAY + 1), &row(2, 7, Verdict::Permit).into());
+    view.apply(at(3, DAY + 2), &AccessRow { released: false, ..undeclared }.into());
+    assert_eq!(pulse.at(UnixMillis::new(DAY + 3)).ungated_today, 1);
+    assert_eq!(pulse.at(UnixMillis::new(2 * DAY)).ungated_today, 0);
+}
