@@ -13,18 +13,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 
 use crate::count::Count;
 use crate::house::{House, settle};
 use crate::{run, setup};
-use table::{Defence, SWITCH, Table};
+use table::{Defence, SWITCH, Step, Table};
 
 const LIST: &str = "xtask/defences.txt";
 /// Customers of the demo: enough to spend a budget on.
 const CUSTOMERS: &str = "2000";
 /// The folder of the copy that holds everything but the workspace's manifest.
 const DEEPER: &str = "without";
+/// Lines shown of a demo's log.
+const LOG_LINES: usize = 20;
 /// Most seconds a suite may take.
 const SUITE_SECONDS: &str = "300";
 
@@ -92,7 +93,13 @@ fn without(
     let mut faults = Vec::new();
     if !defence.fails.is_empty() {
         match tour(program, own, Some(name)) {
-            Ok(steps) => faults.extend(table.judge(defence, &steps)),
+            Ok(steps) => {
+                let odd = table.judge(defence, &steps);
+                if !odd.is_empty() {
+                    tell(&steps, own);
+                }
+                faults.extend(odd);
+            }
             Err(why) => faults.push(format!("without `{name}`: {why:#}")),
         }
     }
@@ -104,6 +111,18 @@ fn without(
         }
     }
     faults
+}
+
+/// Prints what a tour said that came out unlike the table: a rare fault leaves no other trace.
+fn tell(steps: &[Step], own: &Path) {
+    for step in steps.iter().filter(|step| !step.ok) {
+        println!("  {}: {}, not {}", step.name, step.got, step.want);
+    }
+    let log = std::fs::read_to_string(own.join("demo.log")).unwrap_or_default();
+    let skipped = log.lines().count().saturating_sub(LOG_LINES);
+    for line in log.lines().skip(skipped) {
+        println!("  demo: {line}");
+    }
 }
 
 /// Whether a suite finds that `without` is out: it ran to its closing line, and counted failures.
@@ -211,15 +230,8 @@ impl Drop for Demo {
     }
 }
 
-/// A step as the tour prints it.
-#[derive(Deserialize)]
-struct Step {
-    name: String,
-    ok: bool,
-}
-
 /// Plays the tour on a fresh demo; `without` names the defence that is out.
-fn tour(program: &Path, own: &Path, without: Option<&str>) -> Result<Vec<(String, bool)>> {
+fn tour(program: &Path, own: &Path, without: Option<&str>) -> Result<Vec<Step>> {
     let dir = own.join("demo");
     if dir.exists() {
         std::fs::remove_dir_all(&dir)?;
@@ -243,9 +255,8 @@ fn tour(program: &Path, own: &Path, without: Option<&str>) -> Result<Vec<(String
         bail!("the demo did not start: {}", log.display());
     }
     let played = command(&["tour", "--json"]).stderr(Stdio::null()).output()?;
-    let steps: Vec<Step> = serde_json::from_slice(&played.stdout)
-        .with_context(|| format!("the tour ended with {} and no table", played.status))?;
-    Ok(steps.into_iter().map(|step| (step.name, step.ok)).collect())
+    serde_json::from_slice(&played.stdout)
+        .with_context(|| format!("the tour ended with {} and no table", played.status))
 }
 
 #[cfg(test)]

@@ -10,6 +10,15 @@ use anyhow::{Result, bail, ensure};
 /// The switch of one program: the defence that its environment names is out.
 pub const SWITCH: &str = "WARD_WITHOUT";
 
+/// A step as the tour prints it.
+#[derive(Debug, Default, Clone, serde::Deserialize)]
+pub struct Step {
+    pub name: String,
+    pub want: String,
+    pub got: String,
+    pub ok: bool,
+}
+
 /// A defence of the table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Defence {
@@ -116,9 +125,9 @@ impl Table {
     /// What is wrong with the tour of a program that lacks `defence`; `steps` are the tour's, each
     /// with whether it came out right.
     #[must_use]
-    pub fn judge(&self, defence: &Defence, steps: &[(String, bool)]) -> Vec<String> {
+    pub fn judge(&self, defence: &Defence, steps: &[Step]) -> Vec<String> {
         let wrong: Vec<&str> =
-            steps.iter().filter(|(_, ok)| !ok).map(|(name, _)| name.as_str()).collect();
+            steps.iter().filter(|step| !step.ok).map(|step| step.name.as_str()).collect();
         let first = defence.fails.first().map(String::as_str);
         let mut faults = Vec::new();
         if wrong.first().copied() != first {
@@ -130,7 +139,11 @@ impl Table {
             ));
         }
         for step in defence.fails.iter().filter(|step| !wrong.contains(&step.as_str())) {
-            faults.push(format!("without `{}` {step:?} still comes out right", defence.name));
+            let how = match steps.iter().any(|it| it.name == *step) {
+                true => "still comes out right",
+                false => "is not reached",
+            };
+            faults.push(format!("without `{}` {step:?} {how}", defence.name));
         }
         faults
     }
@@ -138,20 +151,22 @@ impl Table {
     /// What is wrong with the table, held against the steps of a tour where nothing was taken out:
     /// a step that came out wrong, one that nobody explains, one that the tour does not have.
     #[must_use]
-    pub fn covers(&self, steps: &[(String, bool)]) -> Vec<String> {
+    pub fn covers(&self, steps: &[Step]) -> Vec<String> {
         let told: Vec<&String> =
             self.defences.iter().flat_map(|it| &it.fails).chain(&self.shows).collect();
         let mut faults = Vec::new();
-        for (step, ok) in steps {
+        for Step { name: step, want, got, ok } in steps {
             if !ok {
-                faults.push(format!("{step:?} comes out wrong though nothing was taken out"));
+                faults.push(format!(
+                    "{step:?} comes out wrong though nothing was taken out: {got}, not {want}"
+                ));
             }
             if !told.contains(&step) {
                 faults.push(format!("{step:?}: which defence does it show?"));
             }
         }
         for one in told {
-            if !steps.iter().any(|(step, _)| step == one) {
+            if !steps.iter().any(|step| step.name == *one) {
                 faults.push(format!("the tour has no step {one:?}"));
             }
         }
@@ -169,8 +184,13 @@ mod tests {
                         fails the window, too\nin a.rs\n-if locked {\n+if locked && !{out} {\n\
                         -  two\n+  three\n";
 
-    fn tour(steps: &[(&str, bool)]) -> Vec<(String, bool)> {
-        steps.iter().map(|(name, ok)| ((*name).to_owned(), *ok)).collect()
+    fn tour(steps: &[(&str, bool)]) -> Vec<Step> {
+        let step = |(name, ok): &(&str, bool)| Step {
+            name: (*name).to_owned(),
+            ok: *ok,
+            ..Step::default()
+        };
+        steps.iter().map(step).collect()
     }
 
     #[test]
