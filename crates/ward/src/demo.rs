@@ -157,12 +157,13 @@ fn shops(
             misbehave: true,
             clock: shop::Clock::new(|| u64::try_from(clock::now().seconds()).unwrap_or(0)),
         };
+        let shop = shop::Shop::open(config).context("the sample company does not open")?;
         let mut until = stopped.clone();
         running.push(tokio::spawn(async move {
             let stop = async move {
                 let _ended = until.wait_for(|stop| *stop).await;
             };
-            if let Err(error) = shop::serve(listener, config, stop).await {
+            if let Err(error) = shop::serve(listener, shop, stop).await {
                 progress(&format!("the sample company stopped: {error}"));
             }
         }));

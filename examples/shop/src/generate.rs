@@ -188,6 +188,9 @@ fn fill(
     let text = serde_json::to_string(&summary)?;
     tx.execute("INSERT INTO meta VALUES ('recipe', ?1), ('summary', ?2)", [recipe, &text])?;
     tx.commit()?;
+    // WHY here: SQLite does not wait for its turn to change the mode, so two shops that open one
+    // file at the same moment must find it changed.
+    conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.close().map_err(|(_, error)| error)?;
     Ok(summary)
 }

@@ -107,16 +107,15 @@ impl Shop {
     }
 }
 
-/// Runs a shop on `listener` until `shutdown` resolves; then answers in flight have five seconds.
+/// Runs an open shop on `listener` until `shutdown` resolves; then answers in flight have five seconds.
 ///
 /// # Errors
-/// See [`ShopError`].
+/// [`ShopError::Socket`].
 pub async fn serve(
     listener: TcpListener,
-    config: Config,
+    shop: Shop,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ShopError> {
-    let shop = Shop::open(config)?;
     let listener = listener.tap_io(|stream| {
         // WHY: a page is a few packets; a refused option costs only time.
         let _slower = stream.set_nodelay(true);

@@ -85,7 +85,8 @@ async fn main() -> anyhow::Result<()> {
         Believe::Gate => Trust::Gate { url, audience },
     };
     let config = Config { db, trust, misbehave, clock: Clock::new(unix_seconds) };
-    shop::serve(listener, config, stop).await.context("serving")
+    let shop = shop::Shop::open(config).context("opening")?;
+    shop::serve(listener, shop, stop).await.context("serving")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the driver that reads the clock")]

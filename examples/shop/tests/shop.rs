@@ -194,6 +194,26 @@ fn a_half_made_file_is_made_again() {
 }
 
 #[test]
+fn shops_open_one_file_at_the_same_moment() {
+    let data = Data::new();
+    for turn in 0..300 {
+        let db = data.dir.path().join(format!("{turn}.db"));
+        std::fs::copy(data.db(), &db).unwrap();
+        let gate = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let trust = Trust::Jwks { url: "http://127.0.0.1:1/".to_owned() };
+                    let config = Config { db: db.clone(), ..data.config(trust) };
+                    gate.wait();
+                    assert!(Shop::open(config).is_ok());
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn ids_have_gaps_and_books_hold_other_people() {
     let data = Data::new();
     let ids = shop::existing_customer_ids(&data.db()).unwrap();
@@ -500,7 +520,8 @@ async fn lies_below_http_and_a_clean_stop() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = shop::serve(listener, data.config(issuer.jwks()), async {
+    let shop = Shop::open(data.config(issuer.jwks())).unwrap();
+    let run = shop::serve(listener, shop, async {
         stopped.await.unwrap();
     });
     let run = tokio::spawn(run);
