@@ -88,15 +88,36 @@ ids! {
     PersonId;
 }
 
+impl PersonId {
+    /// As SCIM and the API write it: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, lower case.
+    #[must_use]
+    pub fn uuid(self) -> String {
+        let mut text = String::with_capacity(36);
+        for (at, digit) in self.to_string().chars().enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
+    }
+}
+
 numbers! {
     /// An alert.
     AlertId(i64);
     /// An API key; random, positive.
     ApiKeyId(i64);
+    /// A proposal and what became of it.
+    ApprovalId(i64);
+    /// An emergency opening of a route; random, positive.
+    BypassId(i64);
     /// One run of the cascade.
     CascadeId(i64);
     /// A data subject's dense number from the register.
     DataSubjectNumber(i64);
+    /// A one-time link with which an operator registers a passkey; random, positive.
+    EnrolmentId(i64);
     /// An incident.
     IncidentId(i64);
     /// A signing key's dense number.
@@ -105,12 +126,16 @@ numbers! {
     NamespaceNumber(i32);
     /// Who hands out sequences: a node's one life (an epoch).
     Origin(i32);
+    /// An operator's passkey; random, positive.
+    PasskeyId(i64);
     /// A principal's dense number from the register.
     PrincipalNumber(i64);
     /// A declared route; never reused.
     RouteNumber(i32);
     /// The place of a token in its origin.
     Sequence(i64);
+    /// A session of an operator; random, positive. Not the cookie's secret.
+    SessionId(i64);
     /// A tenant: the dense number of the seller or partner.
     TenantNumber(i64);
 }

@@ -15,6 +15,8 @@ pub enum ProblemKind {
     Unauthenticated,
     /// The credential is good and may not do this.
     Refused(Reason),
+    /// An operator may not do this alone, or it takes a person.
+    SecondPerson,
     /// Not there, or not for this caller to know of.
     NotFound,
     /// In the way of what is there already.
@@ -85,7 +87,7 @@ impl ProblemKind {
             Self::Input => 400,
             Self::Unauthenticated => 401,
             Self::Refused(Reason::BudgetSpent) => 429,
-            Self::Refused(_) => 403,
+            Self::Refused(_) | Self::SecondPerson => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::TooLarge => 413,
@@ -100,6 +102,7 @@ impl ProblemKind {
             Self::Input => ("input", "The request must change"),
             Self::Unauthenticated => ("unauthenticated", "No valid credential"),
             Self::Refused(reason) => (reason.as_str(), "Refused"),
+            Self::SecondPerson => ("second_person", "It takes another person"),
             Self::NotFound => ("not_found", "Not found"),
             Self::Conflict => ("conflict", "In conflict with what is there"),
             Self::TooLarge => ("too_large", "The request is too large"),

@@ -246,6 +246,84 @@ words! {
         UndeclaredField = 7 "undeclared_field",
         /// The wall clock jumped.
         ClockJumped = 8 "clock_jumped",
+        /// A change that weakens was found without an approval: files edited while Ward was down.
+        UnapprovedChange = 9 "unapproved_change",
+        /// Someone used an emergency: a route opened by one person, or break-glass sign-in.
+        EmergencyUsed = 10 "emergency_used",
+        /// A credential of an operator was presented that is stolen, copied or revoked.
+        OperatorCredential = 11 "operator_credential",
+    }
+}
+
+words! {
+    /// How an operator proves who he is.
+    SignInMethod {
+        /// A passkey (WebAuthn).
+        Passkey = 1 "passkey",
+        /// The company's identity provider (OpenID Connect).
+        Oidc = 2 "oidc",
+        /// A passkey, past an identity provider that is configured: an emergency.
+        BreakGlass = 3 "break_glass",
+        /// A one-time enrolment link.
+        Enrolment = 4 "enrolment",
+    }
+}
+
+words! {
+    /// Why a session of an operator ended before its time.
+    SessionEnd {
+        /// He signed out.
+        SignedOut = 1 "signed_out",
+        /// He or another operator ended it.
+        Revoked = 2 "revoked",
+        /// The identity provider ended it (OpenID Connect Back-Channel Logout).
+        BackChannel = 3 "back_channel",
+        /// He is no operator any more.
+        Left = 4 "left",
+        /// Its cookie came from two places that cannot be one browser.
+        Stolen = 5 "stolen",
+        /// It was idle too long.
+        Idle = 6 "idle",
+    }
+}
+
+words! {
+    /// What an operator, or an operator's API key, may do to Ward.
+    Role {
+        /// Signing keys and issuers.
+        Keys = 1 "keys",
+        /// Catalogue, policies, budgets, configuration, the gate's emergency opening.
+        Policy = 2 "policy",
+        /// The journal and the store: proofs, holds, verification, backups.
+        Journal = 3 "journal",
+        /// People: leaving, provisioning, API keys and clients.
+        People = 4 "people",
+        /// Incidents, scope, accesses, revocation.
+        Incident = 5 "incident",
+        /// Looks at everything, changes nothing.
+        Audit = 6 "audit",
+        /// Other operators: enrolment, roles, sessions.
+        Operators = 7 "operators",
+        /// A login service: has tokens issued. Never a person's.
+        Login = 8 "login",
+        /// A service that says who exists. Never a person's.
+        Feed = 9 "feed",
+    }
+}
+
+words! {
+    /// How a proposal ended.
+    ApprovalEnd {
+        /// Approved and carried out.
+        Applied = 1 "applied",
+        /// Taken back by its proposer.
+        Withdrawn = 2 "withdrawn",
+        /// Refused by another operator.
+        Refused = 3 "refused",
+        /// Nobody approved it in time, or nobody used it.
+        Expired = 4 "expired",
+        /// Its proposer is no operator any more.
+        Lapsed = 5 "lapsed",
     }
 }
 
