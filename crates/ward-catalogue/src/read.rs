@@ -200,11 +200,14 @@ fn read_hosts(mistakes: &mut Mistakes<'_>, top: &mut Table<'_>) -> BTreeMap<Stri
             seen.push(one.clone());
         }
         host.finish(mistakes);
+        let mut names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
+        // Their order means nothing, so the digest must not know it.
+        names.sort_unstable();
         hosts.insert(
             name.clone(),
             Host {
                 name,
-                names: names.into_iter().map(|(name, _)| name).collect(),
+                names,
                 upstream,
                 undeclared: undeclared.map_or(Undeclared::Observe, |(word, _)| word),
                 max_body_bytes: bytes.unsigned_abs(),

@@ -15,6 +15,8 @@ mod ask;
 mod cache;
 pub mod limits;
 mod load;
+pub mod operators;
+mod shape;
 
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ use ward_model::{Reason, Verdict};
 pub use ask::Ask;
 use cache::Cache;
 pub use load::PolicyMistake;
+pub use operators::OperatorPolicies;
+pub use shape::{Effect, PolicyShape, Read, Sense};
 
 /// The policies every house starts with: file name and text.
 pub const DEFAULTS: &[(&str, &str)] = &[
