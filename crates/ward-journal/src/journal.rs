@@ -20,7 +20,7 @@ use crate::grow::Grower;
 use crate::health::Health;
 use crate::limits::{GATHER_YIELDS_MAX, frame_bytes_max};
 use crate::notes::Kept;
-use crate::prove;
+use crate::prove::{self, Proven};
 use crate::queue::{Ack, Pending, Queue, Reply};
 use crate::read;
 use crate::recorded::Recorded;
@@ -240,6 +240,16 @@ impl Journal {
     /// [`ReadError`].
     pub fn proof_file(&self, index: LeafIndex) -> Result<(ProofText, Vec<u8>), ReadError> {
         prove::file(&self.inner.shared, &self.inner.grower, index)
+    }
+
+    /// Leaves with their inclusion proofs, all under one checkpoint that covers them; a new one is
+    /// signed when the last does not. Cost: a tile and a window of a segment for each leaf that has
+    /// no neighbour among `leaves`; at most 65,536 leaves.
+    ///
+    /// # Errors
+    /// [`ReadError`]; [`ReadError::OutOfRange`] also for an empty list.
+    pub fn proven(&self, leaves: &[LeafIndex]) -> Result<Proven, ReadError> {
+        prove::many(&self.inner.shared, &self.inner.grower, leaves)
     }
 
     /// Bytes of a hash tile (c2sp.org/tlog-tiles), full or partial, up to the acknowledged head.

@@ -22,7 +22,8 @@ pub(crate) const SPARE: &str = "segments/next";
 pub(crate) const MAKING: &str = "segments/making";
 /// The tree's edge up to which tiles are durable.
 pub(crate) const TREE_STATE: &str = "tree";
-const FORMAT: &str = "format";
+/// Says which version wrote the directory; written last.
+pub(crate) const FORMAT_FILE: &str = "format";
 const MAGIC: &[u8; 12] = b"ward-journal";
 /// Version of the directory.
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -61,7 +62,7 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn read_format(disk: &dyn Disk) -> io::Result<Format> {
-    let Some(bytes) = read_if_there(disk, FORMAT, 4096)? else { return Ok(Format::Missing) };
+    let Some(bytes) = read_if_there(disk, FORMAT_FILE, 4096)? else { return Ok(Format::Missing) };
     let version = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk::<4>());
     let Some(version) = version.map(|version| u32::from_le_bytes(*version)) else {
         return Ok(Format::Damaged);
@@ -72,7 +73,7 @@ pub(crate) fn read_format(disk: &dyn Disk) -> io::Result<Format> {
 }
 
 pub(crate) fn write_format(disk: &dyn Disk) -> io::Result<()> {
-    durable::replace_on(disk, "", FORMAT, &format_bytes(FORMAT_VERSION))
+    durable::replace_on(disk, "", FORMAT_FILE, &format_bytes(FORMAT_VERSION))
 }
 
 fn format_bytes(version: u32) -> Vec<u8> {

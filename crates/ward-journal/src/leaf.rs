@@ -7,6 +7,7 @@
 
 use sha2::{Digest as _, Sha256};
 use ward_model::limits::PAYLOAD_BYTES_MAX;
+use ward_model::{DecodeError, LeafIndex, Position, Record, UnixMillis};
 use ward_tlog::{Hash, leaf_hash};
 
 const LEAF_VERSION: u8 = 1;
@@ -28,6 +29,40 @@ pub(crate) fn put_leaf(
     out.extend_from_slice(&time_ms.to_le_bytes());
     out.extend_from_slice(&salt(key, index));
     out.extend_from_slice(payload);
+}
+
+/// A leaf as someone outside the journal reads it, out of a proof or an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The index and the time it says of itself; the inclusion proof says whether that is so.
+    pub at: Position,
+    /// What it records.
+    pub record: Record,
+}
+
+impl Leaf {
+    /// Reads a leaf's bytes; accepts exactly what the journal hashes, whatever the salt.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: no leaf of version 1, or a record this version does not know.
+    pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (version, rest) = bytes.split_first().ok_or(DecodeError::Short)?;
+        if *version != LEAF_VERSION {
+            return Err(DecodeError::Bounds { what: "leaf version" });
+        }
+        let (index, rest) = rest.split_first_chunk::<8>().ok_or(DecodeError::Short)?;
+        let (time, rest) = rest.split_first_chunk::<8>().ok_or(DecodeError::Short)?;
+        let (_salt, payload) = rest.split_first_chunk::<16>().ok_or(DecodeError::Short)?;
+        let index = i64::from_le_bytes(*index);
+        if index < 0 {
+            return Err(DecodeError::Bounds { what: "leaf index" });
+        }
+        let time = UnixMillis::new(i64::from_le_bytes(*time));
+        Ok(Self {
+            at: Position { index: LeafIndex(index), time },
+            record: Record::decode(payload)?,
+        })
+    }
 }
 
 fn salt(key: &[u8; 32], index: u64) -> [u8; 16] {

@@ -10,13 +10,15 @@
 //!
 //! A life of an append: `journal` encodes it, `queue` holds it in its lane, `writer` writes and
 //! syncs a batch of frames into a `segment`, applies it to the views and answers; `grow` reads it
-//! back into the `tree` and signs. `recover` is the way in, `verify` the view from outside.
+//! back into the `tree` and signs. `recover` is the way in, `verify` the view from outside, `cut` the
+//! way out for a copy.
 
 pub mod disk;
 pub mod durable;
 pub mod limits;
 pub mod testing;
 
+mod cut;
 mod error;
 mod export;
 mod frame;
@@ -39,13 +41,16 @@ mod tree;
 mod verify;
 mod writer;
 
+pub use cut::{Cut, Piece, Upto, copy, cut, lay};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{AppendError, OpenError, ReadError};
 pub use export::ExportReport;
 pub use frame::fuzz_frame;
 pub use health::Health;
 pub use journal::Journal;
+pub use leaf::Leaf;
 pub use notes::Kept;
+pub use prove::{Proven, ProvenLeaf};
 pub use recorded::Recorded;
 pub use recover::{Options, Progress};
 pub use segment::Key;

@@ -1,5 +1,7 @@
 //! The whole journal with its threads, and what outsiders see of it.
 
+mod cut;
+
 use std::sync::Arc;
 
 use ward_model::{Lane, LeafIndex, TreeSize, UnixMillis};
@@ -464,4 +466,28 @@ fn a_small_file_is_replaced_whole() {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
     }
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn many_leaves_are_proven_under_one_checkpoint() {
+    let (_disk, journal) = fresh();
+    for id in 0..700 {
+        let _recorded = journal.append_blocking(Probe::one(Lane::Access, id), now(5)).unwrap();
+    }
+    let asked: Vec<LeafIndex> = [0, 1, 255, 256, 300, 699].map(LeafIndex).into();
+    let proven = journal.proven(&asked).unwrap();
+    let Checkpoint { size, root, .. } = proven.checkpoint.checkpoint.clone();
+    assert_eq!(size, 700);
+    for (one, asked) in proven.leaves.iter().zip(&asked) {
+        let index = u64::try_from(asked.0).unwrap();
+        assert!(verify_inclusion(leaf_hash(&one.leaf), index, size, root, &one.proof));
+        let leaf = crate::Leaf::read(&one.leaf).unwrap();
+        assert_eq!((leaf.at.index, leaf.at.time), (*asked, now(5)));
+        for cut in [0, 1, 9, 32, one.leaf.len() - 1] {
+            assert!(crate::Leaf::read(&one.leaf[..cut]).is_err(), "{cut} bytes are no leaf");
+        }
+    }
+    assert!(matches!(journal.proven(&[LeafIndex(700)]), Err(ReadError::OutOfRange)));
+    assert!(matches!(journal.proven(&[LeafIndex(-1)]), Err(ReadError::OutOfRange)));
+    assert!(matches!(journal.proven(&[]), Err(ReadError::OutOfRange)));
 }

@@ -359,7 +359,7 @@ impl Look<'_> {
         match self.shared.find_again(place) {
             // It was entered while we looked: the same steps come to the hit now.
             Found::Slot(slot) if slot.fingerprint == fingerprint => self.retry(key, place),
-            Found::Behind => self.refuse(Reason::LedgerBehind, key),
+            Found::Behind => self.behind(key, parsed, fingerprint, place),
             Found::Dropped(longest) => {
                 let gap = Gap::Dropped { longest: UnixMillis::new(longest) };
                 self.miss(key, parsed, fingerprint, Some(place), gap)
@@ -367,6 +367,19 @@ impl Look<'_> {
             Found::Slot(_) | Found::Never => {
                 self.miss(key, parsed, fingerprint, Some(place), Gap::NoEntry)
             }
+        }
+    }
+
+    /// A token at a place this view has not reached. Where the tail was lost it never will: then it
+    /// is `expired` once it has ended, and a forgery if it ends later than any true one can.
+    fn behind(&self, key: &Arc<Key>, parsed: Claims, fingerprint: u64, place: Locator) -> Checked {
+        let Some(until) = self.shared.snapshot.load().lost_until(place) else {
+            return self.refuse(Reason::LedgerBehind, key);
+        };
+        match parsed.exp.map(UnixMillis::from_seconds) {
+            Some(end) if end.ms() <= until && self.now >= end => self.refuse(Reason::Expired, key),
+            Some(end) if end.ms() <= until => self.refuse(Reason::LedgerBehind, key),
+            _ => self.miss(key, parsed, fingerprint, Some(place), Gap::NoEntry),
         }
     }
 

@@ -240,12 +240,43 @@ impl Ledger {
         clients
     }
 
+    /// Origins whose tail is lost if this journal is older than the last life of its node: those
+    /// [`Self::open_origins`] names, with the first sequence nothing certain is known of, as
+    /// `OriginLost` names it. Below it every sequence is recorded or abandoned.
+    #[must_use]
+    pub fn unsettled_origins(&self) -> Vec<(Origin, Sequence)> {
+        let snapshot = self.shared.snapshot.load();
+        let from = |origin: Origin| {
+            let settled = snapshot.origin(origin).map_or(0, |slots| slots.applied_to());
+            (origin, Sequence(i64::try_from(settled).unwrap_or(i64::MAX)))
+        };
+        self.open_origins().into_iter().map(|(origin, _)| from(origin)).collect()
+    }
+
+    /// The last restore from a backup this journal tells of.
+    #[must_use]
+    pub fn restored(&self) -> Option<ward_model::record::Restored> {
+        self.shared.snapshot.load().restored.as_ref().map(|(restored, _)| restored.clone())
+    }
+
+    /// An origin number for the first life after a restore: none that a life since the backup can
+    /// have used, even if the same backup was restored before. A life lasts longer than a second,
+    /// so counting seconds runs ahead of counting lives.
+    #[must_use]
+    pub fn origin_after_loss(&self, now: UnixMillis) -> Origin {
+        let counted = self.next_origin().0.saturating_add(limits::ORIGINS_LOST_MAX);
+        let seconds = now.seconds().saturating_sub(limits::ORIGIN_EPOCH_SECONDS);
+        Origin(counted.max(i32::try_from(seconds).unwrap_or(i32::MAX)))
+    }
+
     /// Origins that were opened and not fenced, with the first sequence after the highest recorded.
     /// A node that starts fences its own earlier ones there: what was signed past it never left.
     #[must_use]
     pub fn open_origins(&self) -> Vec<(Origin, Sequence)> {
         let snapshot = self.shared.snapshot.load();
-        let open = snapshot.origins.iter().filter(|slots| !slots.is_fenced());
+        let open =
+            |slots: &&Arc<slots::OriginSlots>| !slots.is_fenced() && slots.lost_until().is_none();
+        let open = snapshot.origins.iter().filter(open);
         open.map(|slots| {
             let end = i64::try_from(slots.high()).unwrap_or(i64::MAX);
             (slots.origin, Sequence(end))

@@ -36,6 +36,14 @@ pub const TIME_JUMP_MS: i64 = 60_000;
 pub const TIME_STEADY_MS: i64 = 60_000;
 /// Dropping is looked at this often in journal time, milliseconds.
 pub const SWEEP_EVERY_MS: i64 = 1_000;
+/// After the tail of an origin was lost, a token of it may still be live for this long,
+/// milliseconds: the longest life of a token (a year, `ward-keys`) and a day of clock error.
+pub const LOST_TAIL_MS: i64 = 367 * 86_400_000;
+/// How many lives a node may have had between a backup and its restore without one of their origins
+/// being used again.
+pub const ORIGINS_LOST_MAX: i32 = 1 << 16;
+/// The moment from which the origins after a loss are counted, seconds: 2026-01-01.
+pub const ORIGIN_EPOCH_SECONDS: i64 = 1_767_225_600;
 /// Most signing keys one ledger holds.
 pub const KEYS_MAX: usize = 1024;
 /// Longest window of grandfathering, milliseconds: 30 days.

@@ -115,6 +115,8 @@ pub(crate) struct Progress {
     end: AtomicU64,
     /// Revocations applied when the fence was.
     fenced_at: AtomicU64,
+    /// The tail was lost: until then a token of it may be live, ms; [`i64::MIN`]: not lost.
+    lost_until: AtomicI64,
     marks: RwLock<Vec<Mark>>,
 }
 
@@ -150,6 +152,7 @@ impl OriginSlots {
             high: AtomicU64::new(0),
             end: AtomicU64::new(OPEN),
             fenced_at: AtomicU64::new(0),
+            lost_until: AtomicI64::new(i64::MIN),
             marks: RwLock::new(Vec::new()),
         };
         let progress = Arc::new(progress);
@@ -251,6 +254,23 @@ impl OriginSlots {
         self.progress.end.load(Ordering::Acquire) != OPEN
     }
 
+    /// Everything below is recorded or abandoned, and applied.
+    pub(crate) fn applied_to(&self) -> u64 {
+        self.progress.applied_to.load(Ordering::Acquire)
+    }
+
+    /// The tail was lost with the machine: past [`Self::applied_to`] an empty slot says nothing, and
+    /// no fence may ever say otherwise. Tokens of it may be live until `until_ms`.
+    pub(crate) fn lose(&self, until_ms: i64) {
+        self.progress.lost_until.fetch_max(until_ms, Ordering::AcqRel);
+    }
+
+    /// Until when a token of the lost tail may be live, ms; `None` if nothing was lost here.
+    pub(crate) fn lost_until(&self) -> Option<i64> {
+        let until = self.progress.lost_until.load(Ordering::Acquire);
+        (until != i64::MIN).then_some(until)
+    }
+
     /// Moves progress after an entry is stored.
     pub(crate) fn advance(&self, sequence: u64, low_water: u64) {
         self.progress.high.fetch_max(sequence.saturating_add(1), Ordering::AcqRel);
@@ -258,7 +278,7 @@ impl OriginSlots {
     }
 
     pub(crate) fn fence(&self, end: u64, revocations: u64) {
-        if !self.is_fenced() {
+        if !self.is_fenced() && self.lost_until().is_none() {
             self.progress.fenced_at.store(revocations, Ordering::Release);
             self.progress.end.store(end, Ordering::Release);
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 
 use arc_swap::ArcSwap;
+use ward_model::record::Restored;
 use ward_model::word::{IssuerMode, PersonState};
 use ward_model::{Origin, PrincipalKey};
 
@@ -27,6 +28,9 @@ pub(crate) struct Snapshot {
     /// Ascending by origin.
     pub(crate) origins: Arc<Vec<Arc<OriginSlots>>>,
     pub(crate) modes: Arc<BTreeMap<String, IssuerMode>>,
+    /// The last restore from a backup, and until when a token of a life it knows nothing of may be
+    /// live, ms.
+    pub(crate) restored: Option<(Restored, i64)>,
 }
 
 /// Everything readers and the writer share.
@@ -85,6 +89,17 @@ impl Snapshot {
             let at = self.origins.binary_search_by_key(&origin, |slots| slots.origin).ok()?;
             self.origins.get(at)
         })
+    }
+
+    /// Until when a token at this place may be live though nothing is known of it, ms: its origin's
+    /// tail was lost, or the whole origin was and left a gap in the numbers. `None`: nothing was
+    /// lost there.
+    pub(crate) fn lost_until(&self, place: Locator) -> Option<i64> {
+        if let Some(slots) = self.origin(place.origin) {
+            return slots.lost_until();
+        }
+        let in_gap = self.origins.last().is_some_and(|last| place.origin < last.origin);
+        self.restored.as_ref().filter(|_| in_gap).map(|(_, until)| *until)
     }
 
     /// Looks a place up in this snapshot. `Never` is definite only from [`Shared::find_again`].

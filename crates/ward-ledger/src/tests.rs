@@ -7,6 +7,7 @@ mod forged;
 mod grandfather;
 mod keys;
 mod life;
+mod lost;
 mod threads;
 
 use aws_lc_rs::rand::SystemRandom;

@@ -16,7 +16,9 @@ use ward_model::{Origin, Position, PrincipalKey, Record, Sequence, UnixMillis, V
 use crate::api_key::{ApiKey, Client};
 use crate::grandfather::Window;
 use crate::keys::Keys;
-use crate::limits::{SEQUENCE_SKIP_MAX, SWEEP_EVERY_MS, TIME_JUMP_MS, TIME_STEADY_MS};
+use crate::limits::{
+    LOST_TAIL_MS, SEQUENCE_SKIP_MAX, SWEEP_EVERY_MS, TIME_JUMP_MS, TIME_STEADY_MS,
+};
 use crate::slots::OriginSlots;
 use crate::state::{CutOff, Shared, Snapshot, pin_key};
 use crate::table::Table;
@@ -51,6 +53,12 @@ fn apply(shared: &Shared, writer: &mut Writer, now: UnixMillis, record: &Record)
     match record {
         Record::OriginOpened(row) => writer.open_origin(shared, row.origin),
         Record::OriginFenced(row) => writer.fence_origin(shared, row.origin, row.end),
+        Record::OriginLost(row) => writer.lose_origin(now, row.origin, row.from),
+        Record::Restored(row) => {
+            writer.master.restored = Some((row.clone(), now.plus_ms(LOST_TAIL_MS).ms()));
+            writer.publish(shared);
+            true
+        }
         Record::TokenIssued(row) => writer.enter(shared, row),
         Record::ApiKeyIssued(row) => add_api_key(shared, row),
         Record::ClientRegistered(row) => {
@@ -184,10 +192,18 @@ impl Writer {
         match (self.master.origin(origin), u64::try_from(end.0)) {
             (Some(slots), Ok(end)) => {
                 slots.fence(end, shared.revocations());
-                end >= slots.high()
+                // A fence over a lost tail has no effect: it would call true tokens forged.
+                slots.is_fenced() && end >= slots.high()
             }
             _ => false,
         }
+    }
+
+    /// What is known of a lost origin stays exact; past it nothing is ever said for certain.
+    fn lose_origin(&self, now: UnixMillis, origin: Origin, from: Sequence) -> bool {
+        let Some(slots) = self.master.origin(origin) else { return false };
+        slots.lose(now.plus_ms(LOST_TAIL_MS).ms());
+        !slots.is_fenced() && u64::try_from(from.0) == Ok(slots.applied_to())
     }
 
     fn enter(&mut self, shared: &Shared, row: &TokenIssued) -> bool {

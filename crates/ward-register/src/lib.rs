@@ -11,6 +11,7 @@
 //! What comes: leases of number ranges for many nodes, a re-keying of the sealed ids.
 //! Best test: `tests.rs`, a random life with reopenings against a plain map.
 
+mod copy;
 mod feed;
 pub mod limits;
 mod memory;
@@ -207,6 +208,9 @@ struct Inner {
     memory: RwLock<Memory>,
     queue: Mutex<Queue>,
     writer: Mutex<Writer>,
+    /// The file as copies are read from. WHY behind the writer: closing it lets go of every lock this
+    /// process has on the file (fcntl(2)), so it is closed after the connection.
+    copies: Mutex<copy::Original>,
 }
 
 impl Inner {
@@ -241,6 +245,7 @@ impl Register {
                 memory: RwLock::new(memory),
                 queue: Mutex::default(),
                 writer: Mutex::new(Writer::new(connection, next)),
+                copies: Mutex::new(copy::Original::new(path)),
             }),
         })
     }

@@ -15,6 +15,8 @@ use crate::memory::Memory;
 use crate::seal::{LookupKey, Seals};
 use crate::{OpenError, State};
 
+/// SQLite's own default.
+const AUTOCHECKPOINT_PAGES: i64 = 1000;
 /// The version this program reads and writes.
 pub(crate) const VERSION: i64 = 1;
 
@@ -189,6 +191,25 @@ pub(crate) fn erase(
     )?;
     tx.commit()?;
     Ok(found)
+}
+
+/// Moves everything into the main file and leaves it alone from here on: what is written goes to the
+/// log until [`let_go`].
+pub(crate) fn hold_still(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    empty_log(connection)
+}
+
+/// Lets the log flow into the main file again.
+pub(crate) fn let_go(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)
+}
+
+/// A number without an id, as an erased one.
+pub(crate) fn use_up(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO subjects (number, namespace, key, sealed, state)
+               VALUES (?1, 0, NULL, NULL, 3)";
+    connection.execute(sql, [number]).map(|_| ())
 }
 
 /// Empties the write-ahead log, where older pages would keep the sealed id.

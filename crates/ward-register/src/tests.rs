@@ -326,3 +326,55 @@ fn bad_ids_are_refused_and_a_full_disk_gives_no_number() {
     register.inner.writer().connection().query_row(more, [], |_| Ok(())).unwrap();
     assert_eq!(register.numbers(&many).unwrap()[0], DataSubjectNumber(2));
 }
+
+#[test]
+fn a_copy_is_whole_whatever_is_written_meanwhile() {
+    let (dir, path, register) = fresh();
+    let id = |nth: usize| format!("id-{nth}");
+    let fill = |range: core::ops::Range<usize>| {
+        for from in range.step_by(100) {
+            let ids: Vec<String> = (from..from + 100).map(id).collect();
+            let ids: Vec<_> = ids.iter().map(|id| (NS, id.as_str())).collect();
+            register.numbers(&ids).unwrap();
+        }
+    };
+    fill(0..3000);
+    let to = dir.path().join("copy.db");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // More than one log's worth of pages.
+            fill(3000..9000);
+        });
+        scope.spawn(|| assert!(register.copy_to(&to).unwrap() > 100_000));
+    });
+    let copy = Register::open(&to, &secret()).unwrap();
+    let known = (0..9000).take_while(|nth| copy.number(NS, &id(*nth)).is_some()).count();
+    assert!(known >= 3000 && copy.len() == known, "{known} of {}", copy.len());
+    for nth in (0..known).step_by(97) {
+        assert_eq!(copy.number(NS, &id(nth)), register.number(NS, &id(nth)));
+        let number = copy.number(NS, &id(nth)).unwrap();
+        assert_eq!(copy.name(number).unwrap(), Some((NS, id(nth))));
+    }
+    assert!(register.copy_to(&to).is_err(), "nothing is written over");
+    // The lock on the file outlives the copy, and the log flows again.
+    assert!(matches!(Register::open(&path, &secret()), Err(OpenError::InUse)));
+    fill(9000..15_000);
+    let log = std::fs::metadata(dir.path().join("register.db-wal")).unwrap().len();
+    assert!(log < 16 << 20, "{log} bytes of log");
+}
+
+#[test]
+fn a_number_that_records_name_is_not_given_out_again() {
+    let (_dir, path, register) = fresh();
+    register.numbers(&[(NS, "a")]).unwrap();
+    register.use_up(DataSubjectNumber(1)).unwrap();
+    register.use_up(DataSubjectNumber(41)).unwrap();
+    register.use_up(DataSubjectNumber(7)).unwrap();
+    assert_eq!(register.name(DataSubjectNumber(41)).unwrap(), None);
+    drop(register);
+    let register = Register::open(&path, &secret()).unwrap();
+    let given = register.numbers(&[(NS, "a"), (NS, "b")]).unwrap();
+    assert_eq!(given, [DataSubjectNumber(1), DataSubjectNumber(42)]);
+    let last = DataSubjectNumber(crate::limits::NUMBER_MAX);
+    assert!(matches!(register.use_up(last), Err(RegisterError::Full)));
+}

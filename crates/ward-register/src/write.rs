@@ -249,6 +249,25 @@ impl Register {
         Ok(PrincipalNumber(number.0))
     }
 
+    /// Never gives out `last`, or a number below it, again: records name them though the register
+    /// does not know whom they meant (it is older than the records). Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RegisterError::Full`]: there is no number past it. [`RegisterError::Unavailable`].
+    pub fn use_up(&self, last: DataSubjectNumber) -> Result<(), RegisterError> {
+        if last.0 >= NUMBER_MAX {
+            return Err(RegisterError::Full);
+        }
+        let mut writer = self.inner.writer();
+        // After a failed write the file may be ahead: what it really holds comes first.
+        self.inner.commit(&mut writer, core::iter::empty(), None)?;
+        if writer.next <= last.0 {
+            sql::use_up(&writer.connection, last.0)?;
+            writer.next = last.0.saturating_add(1);
+        }
+        Ok(())
+    }
+
     /// Takes the id of a number out for good: whom it named cannot be told any more, and the
     /// number is never used again. Gives whether there was an id. The same id, seen again, is
     /// someone new.
@@ -256,6 +275,8 @@ impl Register {
     /// # Errors
     /// [`RegisterError::Unavailable`]: try again; the id may still be there.
     pub fn erase(&self, number: DataSubjectNumber) -> Result<bool, RegisterError> {
+        // A copy that is being made needs the log to stay as it is.
+        let _copies = self.inner.copies();
         let mut writer = self.inner.writer();
         let found = sql::erase(writer.connection_mut(), number.0)?;
         if let (Some((namespace, key)), Ok(short)) = (found, u32::try_from(number.0)) {

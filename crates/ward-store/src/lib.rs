@@ -11,6 +11,7 @@
 //! Best test: `tests.rs` (rows by hand, a stop between every two steps).
 
 mod apply;
+mod copy;
 mod digest;
 pub mod limits;
 mod list;

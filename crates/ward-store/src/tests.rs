@@ -379,3 +379,33 @@ fn bad_rows_are_refused_and_a_full_disk_still_answers() {
     assert_eq!(format!("{refused:?}"), format!("{:?}", Some(unavailable)));
     assert!(house.store.person_by_user_name("kim").unwrap().is_some(), "reads go on");
 }
+
+#[test]
+fn a_copy_under_a_younger_journal_is_made_right() {
+    let mut house = House::new();
+    house.put(person(1, "first"));
+    house.put(person(2, "second"));
+    house.follow();
+    let to = house.path.with_file_name("copy.db");
+    house.store.copy_to(&to).unwrap();
+    assert!(house.store.copy_to(&to).is_err(), "nothing is written over");
+    // Afterwards one is renamed and leaves, one joins; a staged row never gets its record.
+    let mut renamed = person(1, "renamed");
+    renamed.state = PersonState::Left;
+    house.put(renamed);
+    house.put(person(3, "third"));
+    house.path = to;
+    assert!(house.restart().is_empty());
+    let found = house.verify();
+    assert_eq!(found, [("persons", Found::Differs), ("persons", Found::Missing)]);
+    let outdated = house.store.outdated_persons().unwrap();
+    let told: Vec<_> = outdated.iter().map(|it| (it.person.0[0], it.state, it.active)).collect();
+    assert_eq!(told, [(1, PersonState::Left, false), (3, PersonState::Active, true)]);
+    assert_eq!(outdated[0].user_name, "first", "the text a backup knows");
+    for row in outdated {
+        house.put(row);
+    }
+    house.follow();
+    assert_eq!(house.verify(), []);
+    assert!(house.store.outdated_persons().unwrap().is_empty());
+}

@@ -12,7 +12,7 @@ const NAMES: [&str; 4] = ["100001", "100002", "100003", "100004"];
 const CLIENTS: [&str; 2] = ["web", "app"];
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(super) enum Op {
     Sign { name: usize, client: usize, key: usize, life: i64 },
     Record(usize),
     Abandon(usize),
@@ -28,7 +28,7 @@ enum Op {
     Restart,
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(super) fn op() -> impl Strategy<Value = Op> {
     let name = 0..NAMES.len();
     let sign = (0..NAMES.len(), 0..CLIENTS.len(), 0..2usize, 1i64..400)
         .prop_map(|(name, client, key, life)| Op::Sign { name, client, key, life });
@@ -51,21 +51,21 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Clone)]
-struct Token {
-    raw: String,
+pub(super) struct Token {
+    pub(super) raw: String,
     row: TokenIssued,
     name: usize,
     client: usize,
     key: usize,
-    recorded: bool,
+    pub(super) recorded: bool,
     abandoned: bool,
     revoked: bool,
 }
 
 /// What is known without any slot, segment or cut-off.
 #[derive(Default)]
-struct Model {
-    tokens: Vec<Token>,
+pub(super) struct Model {
+    pub(super) tokens: Vec<Token>,
     at: HashMap<(Origin, Sequence), usize>,
     revocations: i64,
     last: HashMap<(char, usize), i64>,
@@ -138,14 +138,14 @@ impl Model {
     }
 }
 
-struct Run {
-    world: World,
-    model: Model,
+pub(super) struct Run {
+    pub(super) world: World,
+    pub(super) model: Model,
     signers: [Signer; 2],
 }
 
 impl Run {
-    fn new(bits: u32) -> Self {
+    pub(super) fn new(bits: u32) -> Self {
         let mut world = World::new(bits);
         let signers = [Signer::new(Algorithm::Es256), Signer::new(Algorithm::EdDsa)];
         for (number, signer) in (1..).zip(&signers) {
@@ -155,7 +155,7 @@ impl Run {
     }
 
     #[expect(clippy::too_many_lines, reason = "an arm per operation")]
-    fn step(&mut self, op: &Op) {
+    pub(super) fn step(&mut self, op: &Op) {
         let cause = Cause::Operator;
         let (world, model) = (&mut self.world, &mut self.model);
         let principal = PrincipalNumber(1);
