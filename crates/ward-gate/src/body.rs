@@ -12,6 +12,18 @@ use crate::observe::Passing;
 /// The body of an answer.
 pub struct Body(Kind);
 
+/// Why a body that passes ends before its end; the connection is cut, so that nobody takes it for
+/// whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The upstream's answer broke off.
+    #[error("the upstream's answer broke off")]
+    Upstream(#[source] hyper::Error),
+    /// The emergency that opened the route is over.
+    #[error("the bypass is over")]
+    BypassOver,
+}
+
 enum Kind {
     Whole(Full<Bytes>),
     Passing(Box<Passing>),
@@ -32,12 +44,12 @@ impl Body {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.0 {
             Kind::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Kind::Passing(body) => Pin::new(body.as_mut()).poll_frame(cx),

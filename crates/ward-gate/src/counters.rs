@@ -4,12 +4,13 @@ use metrics::counter;
 use ward_model::{Reason, RouteNumber};
 
 /// Metric names of this room.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 6] = [
     "ward_gate_reads_total",
     "ward_gate_refusals_total",
     "ward_gate_undeclared_fields_total",
     "ward_gate_missed_total",
     "ward_gate_ungated_total",
+    "ward_gate_bypassed_total",
 ];
 
 /// The gate's counters.
@@ -38,6 +39,11 @@ impl Counters {
     /// Something on an observed route could not be measured or recorded.
     pub(crate) fn missed(self, count: u64) {
         counter!("ward_gate_missed_total").increment(count);
+    }
+
+    /// A request passed on an enforced route that is open in an emergency.
+    pub(crate) fn bypassed(self, route: RouteNumber) {
+        counter!("ward_gate_bypassed_total", "route" => route.0.to_string()).increment(1);
     }
 
     /// A request to an undeclared route passed.

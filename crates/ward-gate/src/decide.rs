@@ -6,11 +6,13 @@
 use ward_catalogue::Purpose;
 use ward_model::record::AccessIntended;
 use ward_model::word::PersonState;
-use ward_model::{Reason, Verdict};
+use ward_model::{PrincipalKind, Reason, Verdict};
 use ward_policy::Ask as PolicyAsk;
 
 use crate::Gate;
 use crate::ask::Ask;
+use crate::bypass::Bypassed;
+use crate::emergency::Turn;
 use crate::identify::{Issued, Who};
 use crate::measure::route_subject;
 use crate::noise::source_bytes;
@@ -26,6 +28,13 @@ pub struct Permit {
 /// here only.
 pub struct Intended {
     permit: Permit,
+}
+
+/// Past the policy in an emergency: what it would have said, and the place the read takes.
+pub(crate) struct Past {
+    pub(crate) permit: Permit,
+    pub(crate) verdict: Verdict,
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Intended {
@@ -68,12 +77,37 @@ impl Gate {
         }
     }
 
+    /// Step two on a bypassed route: what the policy says is kept for the record and not followed.
+    /// Whom the route is for still holds, and a budget that is spent stays spent.
+    pub(crate) fn decide_past(
+        &self,
+        _proof: &Bypassed,
+        issued: Issued,
+        ask: &Ask,
+    ) -> Result<Past, Refusal> {
+        let verdict = self.verdict(&issued, ask);
+        let who = issued.who;
+        if !is_for(ask, &who) {
+            let reason = verdict.reason().unwrap_or(Reason::Policy);
+            return Err(Refusal::of(reason, Some(who)));
+        }
+        // WHY before the books are looked at: what is under way is not in them yet.
+        let turn = self.turns.take(who.number);
+        let standing = self.parts.exposures.standing(who.name.kind, who.number, ask.now);
+        if standing.iter().any(|one| one.counted >= one.subjects_max) {
+            return Err(Refusal::of(Reason::BudgetSpent, Some(who)));
+        }
+        if turn.is_none() && !standing.is_empty() {
+            return Err(Refusal::of(Reason::Overloaded, Some(who)));
+        }
+        Ok(Past { permit: Permit { who }, verdict, turn })
+    }
+
     /// What the policy says, without consequences.
     pub(crate) fn verdict(&self, issued: &Issued, ask: &Ask) -> Verdict {
         let Some(route) = ask.route() else { return Verdict::Refuse(Reason::UnknownRoute) };
         let who = &issued.who;
-        let own = (ward_register::namespace_of(who.name.kind), who.name.id().to_owned());
-        let is_self = route_subject(ask, who).is_some_and(|subject| subject == own);
+        let is_self = is_self(ask, who);
         let decided = self.parts.policies.decide(&PolicyAsk {
             kind: who.name.kind,
             state: PersonState::Active,
@@ -98,6 +132,15 @@ impl Gate {
         if !ask.is_unsafe() {
             return Ok(Intended { permit });
         }
+        self.record_intent(permit, ask).await
+    }
+
+    /// Step three where whatever happens is recorded first: unsafe requests, bypassed routes.
+    pub(crate) async fn record_intent(
+        &self,
+        permit: Permit,
+        ask: &Ask,
+    ) -> Result<Intended, Refusal> {
         let intent = AccessIntended {
             access: ask.access,
             principal: permit.who.number,
@@ -118,4 +161,20 @@ impl Gate {
             }
         }
     }
+}
+
+/// Whether the route's data subject is the principal.
+fn is_self(ask: &Ask, who: &Who) -> bool {
+    let own = (ward_register::namespace_of(who.name.kind), who.name.id().to_owned());
+    route_subject(ask, who).is_some_and(|subject| subject == own)
+}
+
+/// Whether the catalogue has the route for such a principal, and his credential goes as far: what
+/// no policy can widen and no emergency opens.
+fn is_for(ask: &Ask, who: &Who) -> bool {
+    let Some(route) = ask.route() else { return false };
+    let scoped = who.name.kind == PrincipalKind::Service && !who.scope.trim().is_empty();
+    route.kinds.contains(&who.name.kind)
+        && (!route.self_only || is_self(ask, who))
+        && (!scoped || who.scope.split_whitespace().any(|scope| scope == route.name))
 }

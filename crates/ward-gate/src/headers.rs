@@ -126,6 +126,17 @@ pub fn let_out(headers: &HeaderMap) -> HeaderMap {
     out
 }
 
+/// The answer headers a bypassed route lets out: the same, and how the body is coded, for it passes
+/// as it came.
+#[must_use]
+pub fn let_pass(headers: &HeaderMap) -> HeaderMap {
+    let mut out = let_out(headers);
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        out.append(header::CONTENT_ENCODING, value.clone());
+    }
+    out
+}
+
 /// Whether the body is sent as it is: no coding but `identity`.
 #[must_use]
 pub fn is_plain(headers: &HeaderMap) -> bool {

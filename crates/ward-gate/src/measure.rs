@@ -197,7 +197,7 @@ fn withheld(head: &mut Parts) -> Bytes {
 }
 
 /// Every record's tenant is the caller's, and every record says its tenant.
-fn same_tenant(route: &Route, who: &Who, found: &Scanned) -> bool {
+pub(crate) fn same_tenant(route: &Route, who: &Who, found: &Scanned) -> bool {
     if !route.tenant {
         return true;
     }

@@ -2,7 +2,8 @@
 //!
 //! Nothing here refuses, changes, holds or reorders. What fails inside is counted as missed, and
 //! the answer goes on. Only an enforcing issuer's `never_issued`, `revoked` and
-//! `principal_suspended` are refused before this point (`Gate::answer`).
+//! `principal_suspended` are refused before this point (`Gate::answer`). The answers of an enforced
+//! route that is open in an emergency pass here too (`emergency.rs`); they are cut off at its end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,8 +19,12 @@ use ward_model::{PrincipalKind, Reason, Verdict};
 use ward_scan::{Framing, Limits, Measured as Scanned, Mode, Plan, Scanner};
 
 use crate::ask::Ask;
+use crate::body::Broken;
+use crate::bypass::Bypassed;
+use crate::emergency::Turn;
 use crate::identify::Who;
 use crate::limits::OBSERVE_BYTES_MAX;
+use crate::measure::same_tenant;
 use crate::refuse::Refusal;
 use crate::{Body, Gate, headers, refuse, release};
 
@@ -30,6 +35,8 @@ pub(crate) struct Watch {
     pub(crate) who: Option<Box<Who>>,
     /// What an enforced route would have said.
     pub(crate) verdict: Verdict,
+    /// The emergency that opened the route, when it is an enforced one, and the read's place.
+    pub(crate) bypassed: Option<(Bypassed, Option<Turn>)>,
 }
 
 /// Passes an upstream's answer on, measuring it.
@@ -39,8 +46,16 @@ pub(crate) fn pass(watch: Watch, answer: Response<Incoming>) -> Response<Body> {
     let scanner = watch.scanner(&head);
     let access = watch.ask.access;
     let status = i32::from(head.status.as_u16());
-    let (scratch, broken, watch) = (Vec::new(), None, Some(watch));
-    let passing = Passing { inner: body, scanner, scratch, status, broken, watch };
+    let passing = Passing {
+        inner: body,
+        scanner,
+        scratch: Vec::new(),
+        passed: false,
+        lost: false,
+        status,
+        broken: None,
+        watch: Some(watch),
+    };
     let mut response = Response::from_parts(head, Body::passing(passing));
     refuse::with_id(&mut response, access);
     response
@@ -51,7 +66,7 @@ pub(crate) fn bad_gateway(watch: Watch) -> Response<Body> {
     let mut response = Response::new(Body::whole(Bytes::new()));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     refuse::with_id(&mut response, watch.ask.access);
-    watch.record(None, 502);
+    watch.record(None, false, 502);
     response
 }
 
@@ -70,9 +85,31 @@ impl Watch {
         Some(Scanner::new(Arc::clone(route.plan(kind)?), Mode::Observe, framing, limits))
     }
 
+    /// Whether the emergency that opened the route is over: nothing more leaves.
+    fn is_over(&self) -> bool {
+        self.bypassed.as_ref().is_some_and(|(bypassed, _)| !bypassed.holds(self.gate.now()))
+    }
+
+    /// What an enforced route would have said of an answer that a bypass let pass.
+    fn said(&self, found: Option<&Scanned>, unseen: bool) -> Verdict {
+        let (Some(_), Verdict::Permit) = (&self.bypassed, self.verdict) else {
+            return self.verdict;
+        };
+        let tenants = self.ask.route().zip(self.who.as_deref()).zip(found);
+        match tenants {
+            _ if unseen => Verdict::Refuse(Reason::UpstreamUninspectable),
+            Some(((route, who), found)) if !same_tenant(route, who, found) => {
+                Verdict::Refuse(Reason::WrongTenant)
+            }
+            _ => Verdict::Permit,
+        }
+    }
+
     /// Records the read off the path of the answer. What cannot be recorded is counted as missed.
-    fn record(self, found: Option<Scanned>, status: i32) {
-        let Self { gate, ask, who, verdict } = self;
+    /// `unseen`: bytes passed that nothing could look into.
+    fn record(self, found: Option<Scanned>, unseen: bool, status: i32) {
+        let verdict = self.said(found.as_ref(), unseen);
+        let Self { gate, ask, who, bypassed, .. } = self;
         tokio::spawn(async move {
             let mut touches = Vec::new();
             let mut provenance = Provenance::None;
@@ -99,6 +136,8 @@ impl Watch {
             if gate.parts.journal.append(access, gate.now()).await.is_err() {
                 gate.parts.counters.missed(1);
             }
+            // The place is free again now that the books have this read.
+            drop(bypassed);
         });
     }
 }
@@ -108,49 +147,66 @@ pub struct Passing {
     inner: Incoming,
     scanner: Option<Scanner<Arc<Plan>>>,
     scratch: Vec<u8>,
+    /// Whether any byte of it has passed.
+    passed: bool,
+    /// Whether the scanner gave up.
+    lost: bool,
     status: i32,
     /// The answer broke off; what came before goes out first.
-    broken: Option<hyper::Error>,
+    broken: Option<Broken>,
     watch: Option<Watch>,
 }
 
 impl Passing {
     /// Looks at a chunk; a scanner that cannot go on is put away and the read counted as missed.
     fn look(&mut self, chunk: &Bytes) {
+        self.passed |= !chunk.is_empty();
         let Some(scanner) = &mut self.scanner else { return };
         if scanner.push(chunk, &mut self.scratch).is_err() {
-            self.scanner = None;
-            if let Some(watch) = &self.watch {
-                watch.gate.parts.counters.missed(1);
-            }
+            (self.scanner, self.lost) = (None, true);
         }
         self.scratch.clear();
     }
 
     fn end(&mut self) {
         let Some(watch) = self.watch.take() else { return };
-        let found = self.scanner.take().and_then(|scanner| {
-            scanner
-                .finish(&mut self.scratch)
-                .inspect_err(|_| watch.gate.parts.counters.missed(1))
-                .ok()
-        });
-        watch.record(found, self.status);
+        let seen = self.scanner.take();
+        let must_see = self.lost || seen.is_some() || watch.bypassed.is_some();
+        let (found, whole) = match seen {
+            Some(scanner) if scanner.between_documents() || watch.bypassed.is_none() => {
+                let found = scanner.finish(&mut self.scratch).ok();
+                let whole = found.is_some();
+                (found, whole)
+            }
+            // WHY what was seen so far: whoever hangs up before the last byte has read the rest.
+            Some(mut scanner) => (scanner.take().ok(), false),
+            None => (None, false),
+        };
+        let unseen = self.passed && !whole;
+        if unseen && must_see {
+            watch.gate.parts.counters.missed(1);
+        }
+        watch.record(found, unseen, self.status);
     }
 }
 
 impl HttpBody for Passing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let mut polled = Pin::new(&mut self.inner).poll_frame(cx).map_err(Broken::Upstream);
+        if matches!(polled, Poll::Ready(Some(Ok(_))))
+            && self.watch.as_ref().is_some_and(Watch::is_over)
+        {
+            polled = Poll::Ready(Some(Err(Broken::BypassOver)));
+        }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(chunk) = frame.data_ref() {

@@ -6,6 +6,7 @@
 mod gate {
     mod asked;
     mod budget;
+    mod bypass;
     mod house;
     mod journal;
     mod leaves;

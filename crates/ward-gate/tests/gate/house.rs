@@ -11,6 +11,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use tokio::net::TcpListener;
 use ward_catalogue::Catalogue;
+use ward_gate::bypass::Bypasses;
 use ward_gate::counters::Counters;
 use ward_gate::exposure::{Budget, Exposures};
 use ward_gate::intent::Intents;
@@ -24,12 +25,14 @@ use ward_keys::{
 };
 use ward_ledger::{Ledger, LedgerSecret, TokenBody, compose_api_key, layout};
 use ward_model::record::{
-    AccessRow, ApiKeyIssued, IssuerModeSet, OriginOpened, PrincipalSuspended, TokenRevoked,
+    AccessRow, ApiKeyIssued, BypassOpened, IssuerModeSet, OriginOpened, PrincipalSuspended,
+    TokenRevoked,
 };
 use ward_model::word::{Algorithm, ApiKeyKind, Cause, IssuerMode, KeyPurpose, KeyState};
 use ward_model::{
-    AccessId, ApiKeyId, DataSubjectNumber, Entry, KeyNumber, LeafIndex, NamespaceNumber,
-    PrincipalKind, PrincipalName, Reason, Record, Secret, Text, UnixMillis,
+    AccessId, ApiKeyId, BypassId, DataSubjectNumber, Entry, KeyNumber, LeafIndex, NamespaceNumber,
+    PersonId, PrincipalKind, PrincipalName, Reason, Record, RouteNumber, Secret, SessionId, Text,
+    UnixMillis,
 };
 use ward_policy::Policies;
 use ward_register::{Register, namespace_of};
@@ -55,6 +58,7 @@ pub struct House {
     pub policies: Arc<Policies>,
     pub exposures: Exposures,
     pub intents: Intents,
+    pub bypasses: Bypasses,
     pub keys: Arc<KeyStore>,
     pub signer: TokenSigner,
     /// The key somebody kept.
@@ -100,10 +104,14 @@ impl House {
         let origin = Origin::start().await;
         let catalogue = catalogue(origin.addr);
         let exposures = Exposures::new(budgets(&catalogue));
-        let intents = Intents::default();
+        let (intents, bypasses) = (Intents::default(), Bypasses::default());
         let disk = FaultDisk::new(1);
-        let views: Vec<Box<dyn ward_model::View>> =
-            vec![Box::new(ledger.view()), Box::new(exposures.view()), Box::new(intents.view())];
+        let views: Vec<Box<dyn ward_model::View>> = vec![
+            Box::new(ledger.view()),
+            Box::new(exposures.view()),
+            Box::new(intents.view()),
+            Box::new(bypasses.view()),
+        ];
         let journal = Journal::create(Arc::new(disk.clone()), options(), views).unwrap();
         let policies = Arc::new(Policies::load(ward_policy::DEFAULTS).unwrap());
         let clock = Arc::new(AtomicI64::new(NOW.ms()));
@@ -115,6 +123,7 @@ impl House {
             policies: Arc::clone(&policies),
             catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
             exposures: exposures.clone(),
+            bypasses: bypasses.clone(),
             mint: Arc::new(Mint { keys: Arc::clone(&keys), ledger: ledger.clone() }),
             audience: "shop".into(),
             clock: Arc::new(move || UnixMillis::new(time.load(Ordering::SeqCst))),
@@ -144,6 +153,7 @@ impl House {
             policies,
             exposures,
             intents,
+            bypasses,
             keys,
             signer,
             kept,
@@ -217,6 +227,21 @@ impl House {
 
     pub async fn mode(&self, mode: IssuerMode) {
         self.append(IssuerModeSet { issuer: Text::cut(ISSUER), mode }).await;
+    }
+
+    /// Opens a route from `NOW` on, as one person would.
+    pub async fn open(&self, id: i64, route: i32, minutes: i64) {
+        let person = PersonId([1; 16]);
+        self.append(BypassOpened {
+            bypass: BypassId(id),
+            route: RouteNumber(route),
+            until: NOW.plus_ms(minutes * 60_000),
+            person,
+            api_key: ApiKeyId::NONE,
+            session: SessionId(1),
+            note: Text::cut("pages fail"),
+        })
+        .await;
     }
 
     pub async fn ask(&self, call: &Call) -> Reply {

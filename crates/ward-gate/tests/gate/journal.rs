@@ -7,13 +7,13 @@ use super::house::{House, NOW, body};
 use super::wire::Call;
 
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub enum Way {
     Full,
     Failed,
     Stopped,
 }
 
-async fn take_away(house: &House, way: Way) {
+pub async fn take_away(house: &House, way: Way) {
     match way {
         Way::Full => {
             house.disk.set_capacity(house.disk.used());
