@@ -11,8 +11,7 @@ use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use sha2::Digest as _;
-use ward_model::record::OperatorActed;
-use ward_model::{ApiKeyId, Caller, KeyNumber, PersonId, Problem, ProblemKind, Reason, Text};
+use ward_model::{Caller, KeyNumber, PersonId, Problem, ProblemKind, Reason};
 
 use crate::cascade::{self, Step};
 use crate::holdings::{Custody, Holdings, KeyHeld, Run};
@@ -57,7 +56,7 @@ async fn leave<E: Outside>(
     caller: Option<Extension<Caller>>,
     request: Request,
 ) -> Response<Body> {
-    let caller = caller.map_or(ApiKeyId::NONE, |Extension(caller)| caller.api_key);
+    let caller = caller.map_or(Caller::WARD, |Extension(caller)| caller);
     finish(leave_now(&people, &id, caller, request).await)
 }
 
@@ -95,7 +94,7 @@ fn preview_leave<E: Outside>(people: &People<E>, id: &str) -> Answer {
 async fn leave_now<E: Outside>(
     people: &People<E>,
     id: &str,
-    caller: ApiKeyId,
+    caller: Caller,
     request: Request,
 ) -> Answer {
     let signalled_at = people.outside().now();
@@ -105,12 +104,8 @@ async fn leave_now<E: Outside>(
         .await
         .map_err(|_| ProblemKind::TooLarge.problem("the body is too large", None))?;
     let digest = sha2::Sha256::new().chain_update(line.as_bytes()).chain_update(&body).finalize();
-    let act = OperatorActed {
-        api_key: caller,
-        act: Text::cut("leave person"),
-        target: people.read(|it| it.person(person).map_or(0, |held| held.principal.0)),
-        digest: digest.into(),
-    };
+    let principal = people.read(|it| it.person(person).map_or(0, |held| held.principal.0));
+    let act = caller.did("leave person", principal, digest.into());
     people.leave(person, signalled_at, vec![act.into()]).await.map_err(life_problem)?;
     one_person(people, id).await
 }
@@ -270,6 +265,7 @@ fn life_problem(error: LifeError) -> Problem {
     let detail = error.to_string();
     match error {
         LifeError::NotFound => ProblemKind::NotFound.problem(detail, None),
+        LifeError::Held(_) => ProblemKind::SecondPerson.problem(detail, None),
         LifeError::SuspendedOtherwise => ProblemKind::Conflict.problem(detail, None),
         LifeError::Unavailable(Unavailable { .. }) => {
             ProblemKind::Unavailable(Reason::JournalUnavailable).problem(detail, None)

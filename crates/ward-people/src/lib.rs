@@ -22,7 +22,7 @@ mod testing;
 
 pub use holdings::{Holdings, SharedHoldings};
 pub use life::{LifeError, People};
-pub use outside::{Find, Outside, Page, SaveError, Unavailable};
+pub use outside::{Find, Outside, Page, ReturnHeld, SaveError, Unavailable};
 pub use person::{Email, PersonRow};
 
 /// Every route of this room, paths from the root: `/scim/v2/..` and `/api/people..`.

@@ -14,7 +14,7 @@ use ward_model::{PersonId, Record, UnixMillis};
 use crate::cascade;
 use crate::holdings::{Holdings, SharedHoldings};
 use crate::limits::CASCADE_GROUPS_MAX;
-use crate::outside::{Outside, SaveError, Unavailable};
+use crate::outside::{Outside, ReturnHeld, SaveError, Unavailable};
 use crate::person::PersonRow;
 
 /// Why a person's life could not go on.
@@ -26,6 +26,9 @@ pub enum LifeError {
     /// Another cause than his leaving keeps him suspended; an operator must restore him first.
     #[error("suspended for another cause than leaving")]
     SuspendedOtherwise,
+    /// It weakens: another person must approve it first.
+    #[error(transparent)]
+    Held(ReturnHeld),
     /// Try again later. Whatever was begun is in the journal and is resumed by [`People::tend`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -135,7 +138,7 @@ impl<E: Outside> People<E> {
     }
 
     /// A leaver comes back: what the cascade blocked opens again, what it revoked stays revoked.
-    /// Does nothing for someone who is here.
+    /// Does nothing for someone who is here. It weakens: without an approval it waits.
     ///
     /// # Errors
     /// [`LifeError`].
@@ -143,7 +146,19 @@ impl<E: Outside> People<E> {
         if self.read(|it| it.person(person).is_none()) {
             return Err(LifeError::NotFound);
         }
+        let left = self.read(|it| {
+            it.person(person).filter(|held| held.state == PersonState::Left).map(|held| held.since)
+        });
+        let Some(left) = left else {
+            self.project(person).await;
+            return Ok(());
+        };
         self.finish(person).await?;
+        let approved = match self.0.outside.may_return(person, left).await {
+            Ok(approved) => approved,
+            Err(ReturnHeld::Unavailable(error)) => return Err(error.into()),
+            Err(held) => return Err(LifeError::Held(held)),
+        };
         {
             let _turn = self.0.turn.lock().await;
             let (group, kept) = self.read(|it| {
@@ -151,7 +166,10 @@ impl<E: Outside> People<E> {
                 (cascade::back(it, person), held.is_some())
             });
             match group {
-                Some(group) => self.0.outside.append(group).await?,
+                Some(mut group) => {
+                    group.extend(approved);
+                    self.0.outside.append(group).await?;
+                }
                 None if kept => return Err(LifeError::SuspendedOtherwise),
                 None => {}
             }

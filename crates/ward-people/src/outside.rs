@@ -31,6 +31,20 @@ pub enum SaveError {
     Unavailable(#[from] Unavailable),
 }
 
+/// Why someone who left does not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReturnHeld {
+    /// It waits under this number until operators have consented.
+    #[error("bringing a leaver back waits for consent: proposal {0}")]
+    Waits(ward_model::ApprovalId),
+    /// Too many proposals wait.
+    #[error("too many proposals wait: end some of them first")]
+    TooMany,
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
 /// How a row is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Find {
@@ -101,6 +115,15 @@ pub trait Outside: Send + Sync + 'static {
 
     /// The wall clock.
     fn now(&self) -> UnixMillis;
+
+    /// Whether someone who left may come back now: it weakens, so another person must have approved
+    /// it. `left` is when he left, so that an approval is for this return alone. The records are
+    /// to be appended in one group with his return.
+    fn may_return(
+        &self,
+        person: PersonId,
+        left: UnixMillis,
+    ) -> impl Future<Output = Result<Vec<Record>, ReturnHeld>> + Send;
 
     /// How many tokens issued under a key are live: for previews; `None` when not known.
     fn live_tokens(&self, key: KeyNumber) -> Option<i64>;

@@ -132,15 +132,7 @@ pub fn id_from_random(random: [u8; 16]) -> PersonId {
 /// The id as the outside writes it: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, lower case.
 #[must_use]
 pub fn id_text(person: PersonId) -> String {
-    let hex = person.to_string();
-    let mut text = String::with_capacity(36);
-    for (at, digit) in hex.chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text
+    person.uuid()
 }
 
 /// Reads exactly what [`id_text`] writes, or the bare 32 digits that records show.

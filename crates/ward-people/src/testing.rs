@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use ward_model::record::PersonPut;
 use ward_model::word::PersonState;
 use ward_model::{
-    KeyNumber, LeafIndex, PersonId, Position, PrincipalKey, PrincipalNumber, Record, UnixMillis,
-    View as _,
+    ApprovalId, KeyNumber, LeafIndex, PersonId, Position, PrincipalKey, PrincipalNumber, Record,
+    UnixMillis, View as _,
 };
 
 use crate::holdings::SharedHoldings;
 use crate::life::People;
-use crate::outside::{Find, Outside, Page, SaveError, Unavailable};
+use crate::outside::{Find, Outside, Page, ReturnHeld, SaveError, Unavailable};
 use crate::person::{PersonRow, id_from_random};
 
 /// A row.
@@ -52,6 +52,10 @@ pub struct World {
     pub appends_left: Option<usize>,
     /// How often the store was asked or told anything.
     pub store_calls: usize,
+    /// Returns of leavers that were asked about, with when they left.
+    pub returns_asked: Vec<(PersonId, UnixMillis)>,
+    /// Whether returns wait for another person.
+    pub returns_held: bool,
     /// Random ids handed out.
     pub drawn: u8,
 }
@@ -117,6 +121,16 @@ impl Fake {
 }
 
 impl Outside for Fake {
+    async fn may_return(
+        &self,
+        person: PersonId,
+        left: UnixMillis,
+    ) -> Result<Vec<Record>, ReturnHeld> {
+        let mut world = self.world.lock().unwrap();
+        world.returns_asked.push((person, left));
+        if world.returns_held { Err(ReturnHeld::Waits(ApprovalId(7))) } else { Ok(Vec::new()) }
+    }
+
     async fn append(&self, records: Vec<Record>) -> Result<(), Unavailable> {
         assert!(!records.is_empty());
         // Others run between a decision and its append.

@@ -11,9 +11,8 @@ use axum::routing::{get, post};
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use sha2::Digest as _;
-use ward_model::record::OperatorActed;
 use ward_model::word::AlertKind;
-use ward_model::{ApiKeyId, Caller, IncidentId, LeafIndex, Problem, ProblemKind, Reason, Text};
+use ward_model::{Caller, IncidentId, LeafIndex, Problem, ProblemKind, Reason, Text};
 
 use crate::desk::{Desk, DeskError, Outside, Unavailable};
 use crate::limits::{BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX};
@@ -93,13 +92,8 @@ async fn write<E: Outside>(
         .filter(|it| !it.as_str().trim().is_empty())
         .ok_or_else(|| wrong("note is 1 to 512 bytes of text without personal data"))?;
     let digest = sha2::Sha256::new().chain_update(line.as_bytes()).chain_update(&body).finalize();
-    let api_key = caller.map_or(ApiKeyId::NONE, |Extension(caller)| caller.api_key);
-    let act = |verb: &str| OperatorActed {
-        api_key,
-        act: Text::cut(verb),
-        target: incident.0,
-        digest: digest.into(),
-    };
+    let caller = caller.map_or(Caller::WARD, |Extension(caller)| caller);
+    let act = |verb: &str| caller.did(verb, incident.0, digest.into());
     let status = match what {
         Write::Note => {
             desk.note(incident, note, act("note incident")).await.map_err(problem)?;
@@ -221,7 +215,7 @@ fn wrong(detail: &str) -> Problem {
 fn problem(error: DeskError) -> Problem {
     let kind = match error {
         DeskError::NotFound => ProblemKind::NotFound,
-        DeskError::Closed => ProblemKind::Conflict,
+        DeskError::Closed | DeskError::Unreviewed => ProblemKind::Conflict,
         DeskError::Unavailable(Unavailable) => ProblemKind::Unavailable(Reason::JournalUnavailable),
     };
     kind.problem(error.to_string(), None)

@@ -4,11 +4,11 @@
 //! left undone and does nothing twice.
 //! Best test: `desk/tests.rs`.
 
-use ward_model::record::{AlertRaised, IncidentNoted, IncidentOpened};
+use ward_model::record::{AlertRaised, IncidentClosed, IncidentNoted, IncidentOpened};
 use ward_model::word::{AlertKind, IncidentEntryKind, KeyState, PersonState};
 use ward_model::{AccessId, AlertId, IncidentId, KeyNumber, PersonId, Record, Text};
 
-use crate::incidents::{Incidents, KeySeen, Matter};
+use crate::incidents::{Incident, Incidents, KeySeen, Matter};
 use crate::report::moment_text;
 
 /// The next group of records, to be appended as one, or `None` when nothing is left to do.
@@ -16,14 +16,17 @@ use crate::report::moment_text;
 pub fn next(view: &Incidents) -> Option<Vec<Record>> {
     match view.first_waiting() {
         Some(alert) => Some(decide(view, alert)).filter(|group| !group.is_empty()),
-        None => late_holders(view),
+        None => late_holders(view).or_else(|| looked_at(view)),
     }
 }
 
 /// Whether a record can leave something to do: the program then calls `Desk::tend`.
 #[must_use]
 pub fn concerns(record: &Record) -> bool {
-    matches!(record, Record::AlertRaised(_) | Record::KeyHolderDeclared(_))
+    matches!(
+        record,
+        Record::AlertRaised(_) | Record::KeyHolderDeclared(_) | Record::EmergencyReviewed(_)
+    )
 }
 
 /// The records an alert makes: the incident if it is new, the alert and its access on it, and when
@@ -40,12 +43,18 @@ pub fn decide(view: &Incidents, alert: &AlertRaised) -> Vec<Record> {
         let Matter { kind, key, principal } = matter;
         group.push(IncidentOpened { incident, kind, key, principal }.into());
     }
-    let seen = Text::cut(&format!("{}, {}", alert.kind, left_before(alert.leaked)));
+    let emergency = view.emergencies().of(alert.alert);
+    let emergency = emergency.filter(|_| alert.kind == AlertKind::EmergencyUsed);
+    let (seen, who) = match emergency {
+        Some(it) => (it.told(), it.person),
+        None => (format!("{}, {}", alert.kind, left_before(alert.leaked)), PersonId::default()),
+    };
     let put = |kind, alert: AlertId, access: AccessId, person, note| {
         IncidentNoted { incident, kind, alert, access, person, note }.into()
     };
     let nobody = PersonId::default();
-    group.push(put(IncidentEntryKind::Alert, alert.alert, alert.access, nobody, seen));
+    let seen = Text::cut(&seen);
+    group.push(put(IncidentEntryKind::Alert, alert.alert, alert.access, who, seen));
     if alert.access != AccessId::default() {
         let note = Text::default();
         group.push(put(IncidentEntryKind::Access, alert.alert, alert.access, nobody, note));
@@ -97,6 +106,18 @@ fn late_holders(view: &Incidents) -> Option<Vec<Record>> {
             .collect();
         (!late.is_empty()).then_some(late)
     })
+}
+
+/// The incident about emergencies, once a second person has looked at each of them.
+fn looked_at(view: &Incidents) -> Option<Vec<Record>> {
+    let known = |incident: &Incident| {
+        incident.entries.iter().any(|noted| view.emergencies().of(noted.note.alert).is_some())
+    };
+    let about = |incident: &Incident| incident.matter.kind == AlertKind::EmergencyUsed;
+    let mut all = view.all_open();
+    let (incident, _) = all.find(|(_, it)| about(it) && known(it) && !view.waits_for_review(it))?;
+    let note = Text::cut("a second person has looked at every emergency on it");
+    Some(vec![IncidentClosed { incident, note }.into()])
 }
 
 fn holder_note(view: &Incidents, incident: IncidentId, key: KeyNumber, person: PersonId) -> Record {

@@ -6,7 +6,7 @@ use core::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use ward_model::record::{IncidentClosed, IncidentNoted, OperatorActed};
+use ward_model::record::{IncidentClosed, IncidentNoted, OperatorDid};
 use ward_model::word::IncidentEntryKind;
 use ward_model::{AccessId, AlertId, IncidentId, PersonId, Record, Text};
 
@@ -28,6 +28,9 @@ pub enum DeskError {
     /// It is closed already.
     #[error("the incident is closed already")]
     Closed,
+    /// A second person has to look at the emergency first. Blame: conflict.
+    #[error("a second person has to look at every emergency first: ward gate review")]
+    Unreviewed,
     /// Try again later; nothing was written.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -89,7 +92,7 @@ impl<E: Outside> Desk<E> {
         &self,
         incident: IncidentId,
         note: Text,
-        act: OperatorActed,
+        act: OperatorDid,
     ) -> Result<(), DeskError> {
         let _turn = self.0.turn.lock().await;
         self.read(|it| it.incident(incident).map(|_| ())).ok_or(DeskError::NotFound)?;
@@ -112,14 +115,20 @@ impl<E: Outside> Desk<E> {
         &self,
         incident: IncidentId,
         note: Text,
-        act: OperatorActed,
+        act: OperatorDid,
     ) -> Result<(), DeskError> {
         let _turn = self.0.turn.lock().await;
-        let closed = self
-            .read(|it| it.incident(incident).map(|it| it.closed.is_some()))
+        let (closed, waits) = self
+            .read(|view| {
+                let found = view.incident(incident)?;
+                Some((found.closed.is_some(), view.waits_for_review(found)))
+            })
             .ok_or(DeskError::NotFound)?;
         if closed {
             return Err(DeskError::Closed);
+        }
+        if waits {
+            return Err(DeskError::Unreviewed);
         }
         let closed = IncidentClosed { incident, note };
         Ok(self.0.outside.append(vec![closed.into(), act.into()]).await?)

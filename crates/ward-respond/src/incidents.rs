@@ -17,6 +17,7 @@ use ward_model::{
     Reason, Record, UnixMillis, View,
 };
 
+use crate::emergencies::Emergencies;
 use crate::limits::{ALERTS_MAX, ENTRIES_MAX, KEY_EVENTS_MAX, TALLIES_MAX};
 
 /// What an incident is about: alerts of one matter join one open incident.
@@ -44,8 +45,9 @@ impl Matter {
             | AlertKind::PhantomDataSubject
             | AlertKind::LeaverCredential
             | AlertKind::BudgetSpent
-            | AlertKind::WrongTenant => Some(by_principal),
-            AlertKind::StoreTampered => {
+            | AlertKind::WrongTenant
+            | AlertKind::OperatorCredential => Some(by_principal),
+            AlertKind::StoreTampered | AlertKind::UnapprovedChange | AlertKind::EmergencyUsed => {
                 Some(Self { principal: PrincipalNumber::NONE, ..by_principal })
             }
             AlertKind::UndeclaredField | AlertKind::ClockJumped => None,
@@ -172,6 +174,7 @@ pub struct Incidents {
     open: HashMap<Matter, IncidentId>,
     tallies: HashMap<Matter, Tally>,
     tallies_dropped: u64,
+    emergencies: Emergencies,
     head: UnixMillis,
 }
 
@@ -257,6 +260,18 @@ impl Incidents {
         (self.alerts_dropped, self.tallies_dropped)
     }
 
+    /// What one person did alone, and whether another has looked.
+    #[must_use]
+    pub const fn emergencies(&self) -> &Emergencies {
+        &self.emergencies
+    }
+
+    /// Whether an incident cannot be closed yet: a second person has to look first.
+    #[must_use]
+    pub fn waits_for_review(&self, incident: &Incident) -> bool {
+        incident.matter.kind == AlertKind::EmergencyUsed && self.emergencies.any_waits()
+    }
+
     /// Journal time of the last record seen.
     #[must_use]
     pub const fn head(&self) -> UnixMillis {
@@ -266,6 +281,7 @@ impl Incidents {
     /// Takes in one record.
     pub fn take_in(&mut self, at: Position, record: &Record) {
         self.head = at.time;
+        self.emergencies.take_in(at, record);
         match record {
             Record::AccessRow(row) => self.count(at, row),
             Record::AlertRaised(alert) => self.put_alert(at, alert),

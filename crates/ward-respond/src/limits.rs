@@ -6,6 +6,8 @@ pub const ALERTS_MAX: usize = 100_000;
 pub const ENTRIES_MAX: usize = 10_000;
 /// Most events kept of one key.
 pub const KEY_EVENTS_MAX: usize = 1_000;
+/// Emergencies kept; those nobody has looked at go last, and are counted then.
+pub const EMERGENCIES_MAX: usize = 10_000;
 /// Most matters whose accesses are counted.
 pub const TALLIES_MAX: usize = 100_000;
 /// Most groups one call of `tend` appends: a bound against a view that does not take them in.

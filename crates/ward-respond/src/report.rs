@@ -192,7 +192,7 @@ fn holders(view: &Incidents, incident: &Incident) -> Vec<Concerned> {
             let held = key.and_then(|key| key.holders.get(person));
             let seen = view.person(*person);
             Concerned {
-                person: person_text(*person),
+                person: person.uuid(),
                 since: held.map(|it| moment_text(it.since)),
                 evidence: held.map(|it| it.evidence),
                 state: seen.map(|it| it.state),
@@ -209,7 +209,7 @@ fn timeline(view: &Incidents, incident: &Incident) -> Vec<Line> {
         kind: noted.note.kind,
         alert: Some(noted.note.alert).filter(|it| !it.is_none()),
         access: Some(noted.note.access).filter(|it| *it != AccessId::default()),
-        person: Some(noted.note.person).filter(|it| *it != PersonId::default()).map(person_text),
+        person: Some(noted.note.person).filter(|it| *it != PersonId::default()).map(PersonId::uuid),
         note: noted.note.note.as_str().to_owned(),
     });
     let key = view.key(incident.matter.key);
@@ -222,10 +222,26 @@ fn timeline(view: &Incidents, incident: &Incident) -> Vec<Line> {
         person: None,
         note: event.what.clone(),
     });
-    let mut lines: Vec<Line> = noted.chain(events).collect();
+    let mut lines: Vec<Line> = noted.chain(events).chain(looked_at(view, incident)).collect();
     // Leaves are in the order of journal time.
     lines.sort_by_key(|line| line.leaf);
     lines
+}
+
+/// What became of the emergencies an incident tells of.
+fn looked_at(view: &Incidents, incident: &Incident) -> impl Iterator<Item = Line> {
+    let told = incident.entries.iter().filter(|noted| noted.note.kind == IncidentEntryKind::Alert);
+    let about = told.filter(|_| incident.matter.kind == AlertKind::EmergencyUsed);
+    let found = about.filter_map(|noted| view.emergencies().of(noted.note.alert));
+    found.flat_map(crate::emergencies::Emergency::later).map(|(at, person, note)| Line {
+        at: moment_text(at.time),
+        leaf: at.index,
+        kind: IncidentEntryKind::Note,
+        alert: None,
+        access: None,
+        person: Some(person).filter(|it| *it != PersonId::default()).map(PersonId::uuid),
+        note,
+    })
 }
 
 /// From the first moment it can have begun: the key was in other hands, or the first access seen.
@@ -250,17 +266,4 @@ fn scope(view: &Incidents, incident: &Incident) -> ScopeQuery {
 #[must_use]
 pub fn moment_text(at: UnixMillis) -> String {
     jiff::Timestamp::from_millisecond(at.ms()).map(|it| it.to_string()).unwrap_or_default()
-}
-
-/// A person's id as SCIM and `/api/people` write it: the hyphenated text of a UUID.
-#[must_use]
-pub fn person_text(person: PersonId) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, digit) in person.to_string().chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text
 }

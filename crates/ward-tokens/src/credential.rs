@@ -2,10 +2,11 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use ward_ledger::compose_api_key;
-use ward_model::record::{ApiKeyIssued, ClientRegistered, OperatorActed};
+use ward_model::record::{ApiKeyIssued, ApiKeyScoped, ClientRegistered, OperatorDid};
 use ward_model::word::{ApiKeyKind, Cause};
 use ward_model::{
-    ApiKeyId, PersonId, PrincipalKey, PrincipalName, Secret, Text, UnixMillis, time::DAY_MS,
+    ApiKeyId, PersonId, PrincipalKey, PrincipalName, Record, Roles, Secret, Text, UnixMillis,
+    time::DAY_MS,
 };
 
 use crate::issuance::{Issuance, IssueError, one_spelling};
@@ -22,6 +23,8 @@ pub struct ApiKeyAsk {
     pub owner: PrincipalName,
     /// When it ends: at most 366 days from now.
     pub expires_at: UnixMillis,
+    /// What it may do to Ward; one at least for the kind `operator`, none for others.
+    pub roles: Roles,
 }
 
 /// A new API key. Its text is shown this once.
@@ -71,10 +74,13 @@ impl Issuance {
     pub async fn issue_api_key(
         &self,
         ask: ApiKeyAsk,
-        act: Option<OperatorActed>,
+        act: Option<OperatorDid>,
     ) -> Result<NewApiKey, IssueError> {
         let now = self.now();
         check_end(ask.expires_at, now)?;
+        if ask.roles.is_empty() == (ask.kind == ApiKeyKind::Operator) {
+            return Err(IssueError::Input("roles are for the kind operator, which needs one"));
+        }
         let ledger = &self.0.ledger;
         let owner = one_spelling(ask.owner);
         let owner_key = ledger.principal_key(owner.kind, owner.id());
@@ -97,7 +103,12 @@ impl Issuance {
         let (kind, expires_at) = (ask.kind, ask.expires_at);
         let row =
             ApiKeyIssued { api_key: id, kind, hash, owner_kind, owner, owner_key, expires_at };
-        self.record(act, row).await?;
+        let scope =
+            (!ask.roles.is_empty()).then_some(ApiKeyScoped { api_key: id, roles: ask.roles });
+        let mut group: Vec<Record> = act.into_iter().map(Record::from).collect();
+        group.push(row.into());
+        group.extend(scope.map(Record::from));
+        self.append(group).await?;
         tracing::info!(api_key = id.0, kind = kind.as_str(), "api key issued");
         Ok(NewApiKey { id, text, expires_at })
     }
@@ -109,7 +120,7 @@ impl Issuance {
     pub async fn register_client(
         &self,
         ask: ClientAsk,
-        act: Option<OperatorActed>,
+        act: Option<OperatorDid>,
     ) -> Result<NewClient, IssueError> {
         let now = self.now();
         check_end(ask.expires_at, now)?;
@@ -166,7 +177,7 @@ impl Issuance {
         &self,
         api_key: ApiKeyId,
         cause: Cause,
-        act: Option<OperatorActed>,
+        act: Option<OperatorDid>,
     ) -> Result<(), IssueError> {
         let known = self.0.ledger.api_key(api_key).ok_or(IssueError::NotFound)?;
         if known.revoked {

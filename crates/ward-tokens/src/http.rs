@@ -12,14 +12,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ward_model::time::DAY_MS;
-use ward_model::word::{ApiKeyKind, Cause};
+use ward_model::word::{ApiKeyKind, Cause, Role};
 use ward_model::{
-    ApiKeyId, Caller, KeyNumber, PrincipalKind, PrincipalName, Problem, ProblemKind, Reason,
+    ApiKeyId, Caller, KeyNumber, PrincipalKind, PrincipalName, Problem, ProblemKind, Reason, Roles,
     UnixMillis,
 };
 
 use crate::credential::{ApiKeyAsk, ClientAsk};
-use crate::issuance::{Issuance, IssueError, TokenAsk, operator_act, person_of, person_text};
+use crate::issuance::{Issuance, IssueError, TokenAsk, operator_act, person_of};
 use crate::limits::BODY_BYTES_MAX;
 use crate::oauth::{self, answer};
 use crate::revoke::Target;
@@ -147,6 +147,9 @@ async fn revoked(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Valu
 struct ApiKeyRequest {
     kind: String,
     owner: NameBody,
+    /// For the kind `operator`: what it may do to Ward.
+    #[serde(default)]
+    roles: Vec<String>,
     days: Option<i64>,
     /// Unix seconds.
     expires_at: Option<i64>,
@@ -167,13 +170,22 @@ async fn api_key_issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Resu
     let kind = ApiKeyKind::from_name(&wanted.kind)
         .ok_or_else(|| input("kind is person, service, scim or operator"))?;
     let expires_at = end(wanted.days, wanted.expires_at, issuance.now())?;
-    let ask = ApiKeyAsk { kind, owner: wanted.owner.name()?, expires_at };
+    let roles = wanted.roles.iter().map(|name| {
+        Role::from_name(name).ok_or_else(|| {
+            input(
+                "roles are keys, policy, journal, people, incident, audit, operators, login, feed",
+            )
+        })
+    });
+    let roles = roles.collect::<Result<Roles, Problem>>()?;
+    let ask = ApiKeyAsk { kind, owner: wanted.owner.name()?, expires_at, roles };
     let act = operator_act(caller, "issue api key", 0, body);
     let made = issuance.issue_api_key(ask, act).await.map_err(problem)?;
     Ok(json!({
         "id": made.id,
         "api_key": made.text.expose(),
         "kind": kind,
+        "roles": roles,
         "expires_at": made.expires_at.seconds(),
     }))
 }
@@ -231,7 +243,7 @@ async fn client_registered(
     let ask = ClientAsk {
         client_id: wanted.client_id,
         owner,
-        owner_key: ledger.principal_key(PrincipalKind::Person, &person_text(owner)),
+        owner_key: ledger.principal_key(PrincipalKind::Person, &owner.uuid()),
         audience: wanted.audience,
         scope: wanted.scope,
         life_ms_max: wanted.life_seconds.saturating_mul(1000),

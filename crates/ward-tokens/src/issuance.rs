@@ -8,11 +8,10 @@ use std::sync::Arc;
 use ward_journal::{AppendError, Journal};
 use ward_keys::{ActiveKey, KeyStore, NoKey, SignError, Token, TokenSigner};
 use ward_ledger::{Ledger, TokenBody};
-use ward_model::record::OperatorActed;
+use ward_model::record::OperatorDid;
 use ward_model::word::{ApiKeyKind, KeyPurpose};
 use ward_model::{
-    Caller, Entry, PersonId, PrincipalKind, PrincipalName, PrincipalNumber, Record, Text,
-    UnixMillis,
+    Caller, Entry, PersonId, PrincipalKind, PrincipalName, PrincipalNumber, Record, UnixMillis,
 };
 
 /// The clock.
@@ -250,7 +249,7 @@ impl Issuance {
     /// Records an act together with who asked for it.
     pub(crate) async fn record(
         &self,
-        act: Option<OperatorActed>,
+        act: Option<OperatorDid>,
         record: impl Into<Record>,
     ) -> Result<(), IssueError> {
         let mut group: Vec<Record> = act.into_iter().map(Record::from).collect();
@@ -271,7 +270,7 @@ pub(crate) fn one_spelling(name: PrincipalName) -> PrincipalName {
         return name;
     }
     match person_of(name.id()) {
-        Some(person) => PrincipalName::new(name.kind, person_text(person)).unwrap_or(name),
+        Some(person) => PrincipalName::new(name.kind, person.uuid()).unwrap_or(name),
         None => name,
     }
 }
@@ -282,15 +281,6 @@ pub(crate) fn person_of(id: &str) -> Option<PersonId> {
     PersonId::parse(&bare.to_ascii_lowercase()).ok()
 }
 
-/// The SCIM id of a person: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, lower case.
-pub(crate) fn person_text(person: PersonId) -> String {
-    let mut text = person.to_string();
-    for at in [20, 16, 12, 8] {
-        text.insert(at, '-');
-    }
-    text
-}
-
 /// The record of an operator's act; services act under their own credential and leave the record
 /// of what they had issued.
 pub(crate) fn operator_act(
@@ -298,13 +288,8 @@ pub(crate) fn operator_act(
     act: &str,
     target: i64,
     body: &[u8],
-) -> Option<OperatorActed> {
+) -> Option<OperatorDid> {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(body).into();
-    (caller.kind == ApiKeyKind::Operator).then(|| OperatorActed {
-        api_key: caller.api_key,
-        act: Text::cut(act),
-        target,
-        digest,
-    })
+    (caller.kind == ApiKeyKind::Operator).then(|| caller.did(act, target, digest))
 }

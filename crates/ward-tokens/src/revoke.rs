@@ -2,7 +2,7 @@
 
 use ward_ledger::Entered;
 use ward_model::record::{
-    ClientRevoked, KeyTokensRevoked, OperatorActed, PinRevoked, PrincipalRevoked, TokenRevoked,
+    ClientRevoked, KeyTokensRevoked, OperatorDid, PinRevoked, PrincipalRevoked, TokenRevoked,
 };
 use ward_model::word::Cause;
 use ward_model::{ApiKeyId, KeyNumber, PrincipalName, Record};
@@ -33,7 +33,7 @@ impl Issuance {
         &self,
         target: Target,
         cause: Cause,
-        act: Option<OperatorActed>,
+        act: Option<OperatorDid>,
     ) -> Result<(), IssueError> {
         let ledger = &self.0.ledger;
         let record: Record = match target {

@@ -22,8 +22,8 @@ use crate::*;
 const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
 const ISSUER: &str = "https://ward.test";
 const PERSON: &str = "07070707-0707-0707-0707-070707070707";
-const OPERATOR: Caller = Caller { api_key: ApiKeyId(5), kind: ApiKeyKind::Operator };
-const LOGIN: Caller = Caller { api_key: ApiKeyId(6), kind: ApiKeyKind::Service };
+const OPERATOR: Caller = Caller::machine(ApiKeyId(5), ApiKeyKind::Operator);
+const LOGIN: Caller = Caller::machine(ApiKeyId(6), ApiKeyKind::Service);
 
 struct World {
     _dir: tempfile::TempDir,

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ward_model::record::{
     AccessRow, AlertRaised, GrandfatheringClosed, KeyStateChanged, PersonPut,
 };
-use ward_model::word::{AlertKind, Cause, KeyState, PersonState};
+use ward_model::word::{AlertKind, Cause, KeyState, PersonState, SignInMethod};
 use ward_model::{
-    AlertId, ApiKeyId, KeyNumber, Position, PrincipalKey, PrincipalNumber, Reason, Record,
-    RouteNumber, UnixMillis, View,
+    AccessId, AlertId, ApiKeyId, DataSubjectNumber, KeyNumber, Position, PrincipalKey,
+    PrincipalNumber, Reason, Record, RouteNumber, UnixMillis, View,
 };
 
 use crate::limits::{
@@ -130,6 +130,10 @@ impl Watch {
             Record::KeyStateChanged(it) if it.state == KeyState::Compromised => {
                 self.key(it.key).compromised = true;
             }
+            Record::BypassOpened(it) => self.see_emergency(at, it.api_key, it.route),
+            Record::SessionOpened(it) if it.how == SignInMethod::BreakGlass => {
+                self.see_emergency(at, ApiKeyId::NONE, RouteNumber::NONE);
+            }
             Record::GrandfatheringOpened(it) => self.key(it.key).grandfathers = true,
             Record::GrandfatheringClosed(it) => self.key(it.key).grandfathers = false,
             _ => {}
@@ -194,6 +198,24 @@ impl Watch {
         if put.state == PersonState::Left {
             self.left.insert(put.principal_key);
         }
+    }
+
+    /// WHY each one alerts, with no window: there are few, and each is somebody's to look at.
+    fn see_emergency(&mut self, at: Position, api_key: ApiKeyId, route: RouteNumber) {
+        let kind = AlertKind::EmergencyUsed;
+        let alert = AlertRaised {
+            alert: alert_id(at, kind),
+            kind,
+            principal: PrincipalNumber::NONE,
+            data_subject: DataSubjectNumber::NONE,
+            key: KeyNumber::NONE,
+            api_key,
+            access: AccessId::default(),
+            route,
+            leaked: 0,
+        };
+        // A replay finds what had no room.
+        let _waits = self.put(alert, false);
     }
 
     fn see_row(&mut self, at: Position, row: &AccessRow) {
@@ -273,11 +295,16 @@ impl Watch {
             route: row.route,
             leaked,
         };
+        self.put(alert, !row.released)
+    }
+
+    /// Whether there was room for it.
+    fn put(&mut self, alert: AlertRaised, refused: bool) -> bool {
         if self.waiting.len() >= PENDING_MAX {
             self.losses.alerts = self.losses.alerts.saturating_add(1);
             return false;
         }
-        let waiting = Waiting { alert, refused: !row.released, sent: false };
+        let waiting = Waiting { alert, refused, sent: false };
         self.waiting.insert(waiting.alert.alert, waiting);
         true
     }

@@ -109,3 +109,28 @@ fn a_change_of_name_after_leaving_keeps_him_out() {
         assert_eq!(people.tend().await, Ok(0));
     });
 }
+
+#[tokio::test]
+async fn a_leaver_comes_back_with_another_persons_consent_only() {
+    let (fake, people) = Fake::people();
+    let row = row(1, "one@a");
+    people.join(row.clone(), true).await.unwrap();
+    people.come_back(row.id).await.unwrap();
+    assert!(fake.world.lock().unwrap().returns_asked.is_empty(), "he is here");
+    people.leave(row.id, UnixMillis::new(1), Vec::new()).await.unwrap();
+    fake.world.lock().unwrap().returns_held = true;
+    let held = people.come_back(row.id).await;
+    assert!(matches!(held, Err(LifeError::Held(_))), "{held:?}");
+    let is_left = |people: &People<Fake>| {
+        people.read(|it| it.person(row.id).unwrap().state == PersonState::Left)
+    };
+    assert!(is_left(&people));
+    fake.world.lock().unwrap().returns_held = false;
+    people.come_back(row.id).await.unwrap();
+    assert!(!is_left(&people));
+    let asked = fake.world.lock().unwrap().returns_asked.clone();
+    people.leave(row.id, UnixMillis::new(2), Vec::new()).await.unwrap();
+    people.come_back(row.id).await.unwrap();
+    let again = fake.world.lock().unwrap().returns_asked.clone();
+    assert_ne!(asked.last(), again.last(), "each return is asked about for itself");
+}

@@ -128,6 +128,7 @@ impl From<LifeError> for ScimError {
     fn from(error: LifeError) -> Self {
         match error {
             LifeError::NotFound => Self::not_found(),
+            LifeError::Held(_) => Self::plain(StatusCode::FORBIDDEN, error.to_string()),
             LifeError::SuspendedOtherwise => Self::plain(StatusCode::CONFLICT, error.to_string()),
             LifeError::Unavailable(error) => error.into(),
         }

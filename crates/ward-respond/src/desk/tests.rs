@@ -13,7 +13,9 @@ use ward_model::word::*;
 use ward_model::*;
 
 use super::*;
-use crate::report::{person_text, report};
+use crate::report::report;
+
+mod emergencies;
 
 #[derive(Clone, Default)]
 struct Fake {
@@ -227,12 +229,8 @@ fn after_closing_a_new_alert_opens_another() {
         let fake = incident_world();
         let desk = fake.desk();
         desk.tend().await.unwrap();
-        let act = OperatorActed {
-            api_key: ApiKeyId(1),
-            act: Text::cut("close incident"),
-            target: 1,
-            digest: [0; 32],
-        };
+        let act =
+            Caller::machine(ApiKeyId(1), ApiKeyKind::Operator).did("close incident", 1, [0; 32]);
         let close = || desk.close(IncidentId(1), Text::cut("done"), act.clone());
         close().await.unwrap();
         assert_eq!(close().await, Err(DeskError::Closed));
@@ -260,7 +258,7 @@ fn a_leaver_and_a_late_holder_are_named() {
         let report = fake.incidents.read(|it| report(it, IncidentId(id)).unwrap());
         report.holders.into_iter().map(|it| it.person).collect::<Vec<_>>()
     };
-    let text = |number| person_text(PersonId([number; 16]));
+    let text = |number| PersonId([number; 16]).uuid();
     assert_eq!(holders(1), [text(1), text(2), text(3)]);
     assert_eq!(holders(2), [text(1)]);
 }
@@ -303,7 +301,7 @@ fn the_api() {
     assert_eq!(shown["entries"].as_array().unwrap().last().unwrap()["note"], "looked at");
     let (status, shown) = call(&fake, post.clone(), "/api/incidents/1/close", note);
     assert_eq!((status, &shown["state"]), (StatusCode::OK, &json!("closed")));
-    assert_eq!(fake.kinds(fake.len() - 2), ["IncidentClosed", "OperatorActed"]);
+    assert_eq!(fake.kinds(fake.len() - 2), ["IncidentClosed", "OperatorDid"]);
     let (_, page) = call(&fake, get.clone(), "/api/incidents?state=closed", "");
     assert_eq!(page["items"].as_array().unwrap().len(), 1);
 

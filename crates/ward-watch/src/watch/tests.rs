@@ -77,6 +77,32 @@ fn key_added(state: KeyState) -> Record {
     .into()
 }
 
+fn bypass(id: i64) -> Record {
+    BypassOpened {
+        bypass: BypassId(id),
+        route: RouteNumber(4),
+        until: UnixMillis::new(60_000),
+        person: PersonId([1; 16]),
+        api_key: ApiKeyId::NONE,
+        session: SessionId(1),
+        note: Text::cut("pages fail"),
+    }
+    .into()
+}
+
+fn signed_in(how: SignInMethod) -> Record {
+    SessionOpened {
+        session: SessionId(1),
+        person: PersonId([1; 16]),
+        how,
+        passkey: PasskeyId(1),
+        provider_session: [0; 32],
+        expires_at: UnixMillis::new(60_000),
+        source: [0; 16],
+    }
+    .into()
+}
+
 fn at(index: i64, time: i64) -> Position {
     Position { index: LeafIndex(index), time: UnixMillis::new(time) }
 }
@@ -184,6 +210,16 @@ fn what_alerts_and_what_does_not() {
             given: [Reason::BadSignature, Reason::Malformed, Reason::Expired, Reason::Policy]
                 .map(|reason| refused(reason).into())
                 .to_vec(),
+            want: &[],
+        },
+        Case {
+            name: "emergencies, each of them",
+            given: vec![bypass(1), signed_in(SignInMethod::BreakGlass), bypass(2)],
+            want: &[AlertKind::EmergencyUsed; 3],
+        },
+        Case {
+            name: "an ordinary sign-in",
+            given: vec![signed_in(SignInMethod::Passkey), signed_in(SignInMethod::Oidc)],
             want: &[],
         },
         Case { name: "a permit", given: vec![row(Verdict::Permit, true).into()], want: &[] },
