@@ -7,16 +7,22 @@
 //! outside principals are dense numbers. People who work here are named.
 //! Best test: `pages/tests.rs`.
 
+mod record;
+
 use serde::Serialize;
 use ward_model::{
-    AccessId, AlertId, ApiKeyId, DataSubjectNumber, IncidentId, KeyNumber, LeafIndex, PersonId,
-    PrincipalKind, PrincipalNumber, Reason, RouteNumber, TenantNumber, TreeSize, UnixMillis,
-    Verdict,
+    AccessId, AlertId, ApiKeyId, ApprovalId, DataSubjectNumber, IncidentId, KeyNumber, LeafIndex,
+    PersonId, PrincipalKind, PrincipalNumber, Reason, RouteNumber, TenantNumber, TreeSize,
+    UnixMillis, Verdict,
     word::{
         AlertKind, CustodyEvidence, IncidentEntryKind, IssuerMode, KeySource, KeyState,
         PersonState, Provenance, RouteMode, Task,
     },
 };
+
+use ward_operators::Session;
+
+pub use record::{RecordAsk, RecordPage, RecordRow};
 
 /// Where the pages' content comes from. Calls may block; the console makes them off its own
 /// threads. `now` is asked up to twice a second for each open page: keep it to memory.
@@ -68,6 +74,27 @@ pub trait Facts: Send + Sync {
     /// # Errors
     /// As [`Facts::now`].
     fn people(&self, after: Option<&str>, rows_max: usize) -> Result<PeoplePage, FactsError>;
+
+    /// Entries of the operators' record, newest first, at most [`RecordAsk::rows_max`] of them. An
+    /// unknown kind matches nothing.
+    ///
+    /// # Errors
+    /// As [`Facts::now`].
+    fn record(&self, ask: &RecordAsk) -> Result<RecordPage, FactsError>;
+
+    /// Records that a page is about to show people or so many data subjects to a session: `what` is
+    /// a noun, `of` says which, in words without personal data. MUST be asked before the page
+    /// leaves; the page leaves only on `Ok`.
+    ///
+    /// # Errors
+    /// [`FactsError::Held`], [`FactsError::Spent`]; else as [`Facts::now`].
+    fn let_out(
+        &self,
+        session: Option<&Session>,
+        what: &'static str,
+        of: &str,
+        data_subjects: usize,
+    ) -> Result<(), FactsError>;
 }
 
 /// Why a page cannot be shown. Messages hold no personal data and no secret.
@@ -79,6 +106,15 @@ pub enum FactsError {
         /// What was asked, for example `the journal`.
         what: &'static str,
     },
+    /// The page names so many that another operator must consent first.
+    #[error("this page waits for another operator: proposal {approval}")]
+    Held {
+        /// The proposal.
+        approval: ApprovalId,
+    },
+    /// Today's budget of data subjects named to this operator is spent.
+    #[error("today’s budget of people you may be shown is spent")]
+    Spent,
     /// What was read is not what was written: someone has to look.
     #[error("{what} is damaged")]
     Corrupt {
@@ -124,6 +160,10 @@ pub struct Now {
     pub routes: Vec<RouteState>,
     /// Requests to undeclared routes that passed unmeasured today.
     pub ungated_today: u64,
+    /// Enforced routes that one person opened in an emergency, open at this moment.
+    pub bypasses_open: u64,
+    /// Emergencies, bypasses and break-glass sign-ins, nobody else has looked at.
+    pub emergencies_unreviewed: u64,
 }
 
 /// Reads whose answer left.

@@ -4,18 +4,25 @@
 //! Specifications: CSP Level 3; Fetch Metadata Request Headers; RFC 6265bis §5.4.7 (SameSite).
 //! Best test: `http/tests.rs`.
 
-use axum::extract::{Request, State};
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use ward_model::Secret;
+use ward_operators::Browser;
+use ward_operators::signin::{Visitor, safe_return_path};
+
 use crate::http::App;
-use crate::limits::COOKIES_MAX;
-use crate::pages;
-use crate::sessions::{Session, Sessions};
+use crate::limits::{AWAY_SECONDS, COOKIES_MAX};
+use crate::pages::{self, Door};
 
 /// The cookie that carries a session's secret.
 pub const COOKIE: &str = "ward_session";
+/// The cookie that carries a journey to the identity provider.
+pub const AWAY: &str = "ward_away";
 /// The header that scripts of ours set on acts; a foreign form cannot.
 pub const OURS: HeaderName = HeaderName::from_static("ward-console");
 
@@ -41,7 +48,10 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
     ),
     (
         HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
+        HeaderValue::from_static(
+            "camera=(), geolocation=(), microphone=(), payment=(), \
+             publickey-credentials-create=(self), publickey-credentials-get=(self)",
+        ),
     ),
 ];
 
@@ -56,42 +66,94 @@ pub async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
+/// Where the identity provider posts logout tokens: from its own machines, without a browser.
+pub const BACK_CHANNEL: &str = "/console/oidc/back-channel-logout";
+
 /// Refuses an act that does not come from a page of ours.
 pub async fn same_origin(request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_ours(request.headers()) {
+    // WHY the exception: a logout token is signed by the provider and carries no cookie of ours.
+    let is_back_channel = request.uri().path() == BACK_CHANNEL;
+    if is_back_channel || request.method().is_safe() || is_ours(request.headers()) {
         return next.run(request).await;
     }
     pages::fault(StatusCode::FORBIDDEN, "This act did not come from the console.", None)
 }
 
-/// Lets a request with a session in, spends one-time links, shows the sign-in page to all others.
-pub async fn session(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let session = session_of(&app.sessions, request.headers());
+/// Says who knocks: from where, in which browser, in which session.
+pub async fn visit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let source = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or([0; 16], |it| {
+        let ip = match it.0.ip() {
+            IpAddr::V4(four) => four.to_ipv6_mapped(),
+            IpAddr::V6(six) => six,
+        };
+        ip.octets()
+    });
+    let agent = request.headers().get(header::USER_AGENT);
+    let browser = Browser::of(agent.map(HeaderValue::as_bytes).unwrap_or_default());
+    let mut session = None;
+    for secret in cookies(request.headers(), COOKIE) {
+        session = app.deeds.enter(&secret, browser).await;
+        if session.is_some() {
+            break;
+        }
+    }
+    request.extensions_mut().insert(Visitor { source, browser, session });
+    next.run(request).await
+}
+
+/// Lets a visitor with a session in, spends one-time links, shows the sign-in page to all others.
+pub async fn session(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     if let Some(key) = one_time_key(request.method(), request.uri()) {
-        return match app.sessions.redeem(key) {
-            Some(secret) => pages::welcome(cookie(&secret)),
-            None if session.is_some() => pages::welcome(None),
-            None => pages::sign_in(StatusCode::UNAUTHORIZED, Some(pages::SPENT_LINK)),
+        return match app.deeds.redeem(&visitor, key).await {
+            Ok(opened) => pages::welcome(cookie(&app, &opened.secret), "/"),
+            Err(_) if visitor.session.is_some() => pages::welcome(None, "/"),
+            Err(_) => {
+                let door = Door {
+                    complaint: Some(pages::SPENT_LINK.to_owned()),
+                    ..door(&app, request.headers(), "/")
+                };
+                pages::sign_in(StatusCode::UNAUTHORIZED, &door)
+            }
         };
     }
-    match session {
-        Some(session) => {
-            request.extensions_mut().insert(session);
-            next.run(request).await
-        }
-        None => {
-            let mut response = pages::sign_in(StatusCode::UNAUTHORIZED, None).into_response();
-            let scheme = HeaderValue::from_static("Ward-Session realm=\"console\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-            response
-        }
+    if visitor.session.is_some() {
+        return next.run(request).await;
+    }
+    let next = match *request.method() {
+        Method::GET => request.uri().path_and_query().map_or("/", |it| it.as_str()),
+        _ => "/",
+    };
+    let door = door(&app, request.headers(), next);
+    let mut response = pages::sign_in(StatusCode::UNAUTHORIZED, &door);
+    let scheme = HeaderValue::from_static("Ward-Session realm=\"console\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    response
+}
+
+/// What the sign-in page says: `next` is where to go on, on this site and nowhere else.
+pub fn door(app: &App, headers: &HeaderMap, next: &str) -> Door {
+    let origin = app.deeds.origin();
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let is_here = host.is_empty() || origin.split_once("://").is_some_and(|it| it.1 == host);
+    Door {
+        complaint: None,
+        has_company: app.deeds.has_company(),
+        next: safe_return_path(next).unwrap_or("/").to_owned(),
+        elsewhere: (!is_here).then(|| origin.to_owned()),
     }
 }
 
 /// The cookie for a session's secret.
-pub fn cookie(secret: &str) -> Option<HeaderValue> {
-    let text = format!("{COOKIE}={secret}; HttpOnly; SameSite=Strict; Path=/");
-    HeaderValue::try_from(text).ok()
+pub fn cookie(app: &App, secret: &Secret<String>) -> Option<HeaderValue> {
+    let secure = secure(app);
+    let secret = secret.expose();
+    let text = format!("{COOKIE}={secret}; HttpOnly; SameSite=Strict; Path=/{secure}");
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The cookie that takes the session's away.
@@ -99,15 +161,36 @@ pub fn no_cookie() -> HeaderValue {
     HeaderValue::from_static("ward_session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
 }
 
-fn session_of(sessions: &Sessions, headers: &HeaderMap) -> Option<Session> {
+/// The cookie of a journey to the identity provider. WHY lax: the browser comes back from another
+/// site, and a strict cookie would stay at home; it opens nothing but the journey's end.
+pub fn away_cookie(app: &App, ceremony: &str) -> Option<HeaderValue> {
+    let (secure, age) = (secure(app), AWAY_SECONDS);
+    let text = format!(
+        "{AWAY}={ceremony}; HttpOnly; SameSite=Lax; Path=/console/oidc; Max-Age={age}{secure}"
+    );
+    HeaderValue::try_from(text).ok()
+}
+
+/// The cookie that takes it away.
+pub fn no_away_cookie() -> HeaderValue {
+    HeaderValue::from_static("ward_away=; HttpOnly; SameSite=Lax; Path=/console/oidc; Max-Age=0")
+}
+
+fn secure(app: &App) -> &'static str {
+    if app.deeds.origin().starts_with("https://") { "; Secure" } else { "" }
+}
+
+/// Values of a cookie, few at most.
+pub fn cookies(headers: &HeaderMap, name: &str) -> Vec<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
         .take(COOKIES_MAX)
-        .find_map(|secret| sessions.enter(secret))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The key of `GET /?key=`. WHY only GET: a HEAD, as link previews send it, must not spend it.

@@ -1,41 +1,54 @@
 //! The routes of the console and what each asks of [`Facts`].
 //!
-//! Open: assets, the sign-in form. Everything else needs a session. GET changes nothing, but for
-//! the one-time link, which is spent. Best test: `http/tests.rs`.
+//! Open: assets, sign-in, enrolment by link, the journey to the identity provider. Everything else
+//! needs a session. GET changes nothing, but for the one-time link, which is spent, and journeys.
+//! Best tests: `http/tests.rs`, `http/tests/`.
+
+mod approvals;
+mod operators;
+mod provider;
+mod say;
+mod sign_in;
+
+pub use say::sentence;
+
+mod record;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Form, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
 use serde::Deserialize;
 use ward_model::{AccessId, IncidentId};
+use ward_operators::signin::Visitor;
 
+use crate::deeds::Deeds;
 use crate::facts::{Facts, FactsError};
 use crate::guard;
 use crate::help;
-use crate::limits::{FORM_BYTES_MAX, PAGE_ROWS};
+use crate::limits::{ANSWER_BYTES_MAX, FORM_BYTES_MAX, PAGE_ROWS, SUBJECTS_SHOWN_MAX};
 use crate::live::{self, Streams};
 use crate::pages::{self, AccessQuery};
-use crate::sessions::{Session, Sessions};
 
 /// What every handler holds.
 #[derive(Clone)]
 pub struct App {
     facts: Arc<dyn Facts>,
-    /// Who may look.
-    pub sessions: Sessions,
+    /// Who may look, and what is done.
+    pub deeds: Arc<dyn Deeds>,
     /// Live streams open now.
     pub streams: Streams,
 }
 
 /// The console: `/`, `/docs/problems` and everything under `/console/`.
 ///
-/// Call [`Sessions::close`] when the program stops: open streams end with their sessions.
-pub fn router(facts: Arc<dyn Facts>, sessions: Sessions) -> Router {
-    let app = App { facts, sessions, streams: Streams::new() };
+/// Serve it with `ConnectInfo<SocketAddr>`, so that sources can be told apart. End all sessions when
+/// the program stops: open streams end with them.
+pub fn router(facts: Arc<dyn Facts>, deeds: Arc<dyn Deeds>) -> Router {
+    let app = App { facts, deeds, streams: Streams::new() };
     let closed = Router::new()
         .route("/", get(now))
         .route("/console/events", get(live::events))
@@ -44,20 +57,30 @@ pub fn router(facts: Arc<dyn Facts>, sessions: Sessions) -> Router {
         .route("/console/incidents", get(incidents))
         .route("/console/incidents/{id}", get(incident))
         .route("/console/people", get(people))
+        .route("/console/operators/record", get(record::page))
         .route("/console/docs/{list}/{page}", get(operate))
         .route("/docs/problems", get(problems))
         .route("/console/sign-out", post(sign_out))
+        .merge(approvals::closed())
+        .merge(operators::closed())
         .route("/console/{*rest}", get(nothing))
         .layer(middleware::from_fn_with_state(app.clone(), guard::session));
     let open = Router::new()
         .route("/console/assets/{*path}", get(crate::assets::serve))
-        .route("/console/sign-in", get(sign_in_page).post(sign_in));
+        .merge(sign_in::open())
+        .merge(provider::open());
     closed
         .merge(open)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::visit))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(guard::same_origin))
         .layer(middleware::from_fn(guard::headers))
         .with_state(app)
+}
+
+/// For routes that take a browser's answer to a ceremony.
+fn answers() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(ANSWER_BYTES_MAX)
 }
 
 /// Asks for facts off the serving threads.
@@ -74,7 +97,7 @@ where
 
 async fn now(State(app): State<App>) -> Response {
     match ask(&app, |facts| facts.now()).await {
-        Ok(now) => pages::now(&now),
+        Ok(now) => pages::now(&now, app.deeds.waiting()),
         Err(why) => pages::of_error(&why),
     }
 }
@@ -94,9 +117,26 @@ async fn accesses(State(app): State<App>, Query(query): Query<AccessQuery>) -> R
     }
 }
 
-async fn access(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn access(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = AccessId::parse(&id) else { return pages::no_access(&id) };
-    match ask(&app, move |facts| facts.access(id)).await {
+    let found = ask(&app, move |facts| {
+        let found = facts.access(id)?;
+        let named = found.as_ref().map_or(0, |it| it.data_subjects.len().min(SUBJECTS_SHOWN_MAX));
+        if named > 0 {
+            facts.let_out(
+                visitor.session.as_ref(),
+                "access page",
+                &format!("of access {id}"),
+                named,
+            )?;
+        }
+        Ok(found)
+    });
+    match found.await {
         Ok(Some(access)) => pages::access(&access),
         Ok(None) => pages::no_access(&id.to_string()),
         Err(why) => pages::of_error(&why),
@@ -130,9 +170,18 @@ struct After {
     after: Option<String>,
 }
 
-async fn people(State(app): State<App>, Query(After { after }): Query<After>) -> Response {
+async fn people(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Query(After { after }): Query<After>,
+) -> Response {
     let is_later = after.is_some();
-    match ask(&app, move |facts| facts.people(after.as_deref(), PAGE_ROWS)).await {
+    let found = ask(&app, move |facts| {
+        let page = facts.people(after.as_deref(), PAGE_ROWS)?;
+        facts.let_out(visitor.session.as_ref(), "people page", "", 0)?;
+        Ok(page)
+    });
+    match found.await {
         Ok(page) => pages::people(is_later, &page),
         Err(why) => pages::of_error(&why),
     }
@@ -153,25 +202,10 @@ async fn nothing() -> Response {
     pages::fault(StatusCode::NOT_FOUND, "There is no such page.", None)
 }
 
-async fn sign_in_page() -> Response {
-    pages::sign_in(StatusCode::OK, None)
-}
-
-#[derive(Deserialize)]
-struct SignIn {
-    token: String,
-}
-
-async fn sign_in(State(app): State<App>, Form(form): Form<SignIn>) -> Response {
-    let secret = app.sessions.sign_in(form.token.trim());
-    match secret.as_deref().and_then(guard::cookie) {
-        Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
-        None => pages::sign_in(StatusCode::FORBIDDEN, Some(pages::WRONG_TOKEN)),
+async fn sign_out(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Response {
+    if let Some(session) = &visitor.session {
+        app.deeds.sign_out(session).await;
     }
-}
-
-async fn sign_out(State(app): State<App>, Extension(session): Extension<Session>) -> Response {
-    app.sessions.sign_out(&session);
     let gone = [(header::SET_COOKIE, guard::no_cookie())];
     (gone, Redirect::to("/console/sign-in")).into_response()
 }

@@ -20,10 +20,12 @@ use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use ward_model::SessionId;
+use ward_operators::signin::Visitor;
+
 use crate::http::{App, ask};
 use crate::limits::{LIVE_BEAT_MS, LIVE_TICK_MS, STREAMS_MAX};
 use crate::pages;
-use crate::sessions::Session;
 
 /// Bounds the streams of all pages together.
 #[derive(Clone)]
@@ -39,7 +41,7 @@ impl Streams {
 /// One open stream.
 struct Watcher {
     app: App,
-    session: Session,
+    session: SessionId,
     ended: watch::Receiver<u64>,
     tick: Interval,
     sent: String,
@@ -48,13 +50,16 @@ struct Watcher {
 }
 
 /// Answers `GET /console/events`.
-pub async fn events(State(app): State<App>, Extension(session): Extension<Session>) -> Response {
+pub async fn events(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Response {
+    let Some(session) = visitor.session.map(|it| it.id) else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
     let Ok(place) = app.streams.0.clone().try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let mut tick = interval(Duration::from_millis(LIVE_TICK_MS));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let ended = app.sessions.ended();
+    let ended = app.deeds.endings();
     let sent = String::new();
     let watcher = Watcher { app, session, ended, tick, sent, is_over: false, _place: place };
     let beat = KeepAlive::new().interval(Duration::from_millis(LIVE_BEAT_MS));
@@ -74,12 +79,12 @@ impl Watcher {
                 _ = self.ended.changed() => {}
                 _ = self.tick.tick() => {}
             }
-            if !self.app.sessions.is_open(&self.session) {
+            if !self.app.deeds.is_open(self.session) {
                 self.is_over = true;
                 return Some((Ok(Event::default().event("end").data("signed out")), self));
             }
             let (name, text) = match ask(&self.app, |facts| facts.now()).await {
-                Ok(now) => ("now", pages::live(&now)),
+                Ok(now) => ("now", pages::live(&now, self.app.deeds.waiting())),
                 Err(why) => ("trouble", why.to_string()),
             };
             if text != self.sent {

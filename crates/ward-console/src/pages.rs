@@ -5,7 +5,9 @@
 //! Best test: `pages/tests.rs` (snapshots, hostile strings).
 
 mod draw;
+mod operators;
 mod query;
+mod record;
 mod words;
 
 use askama::Template;
@@ -22,14 +24,14 @@ use crate::limits::{RECENT_ALERTS_MAX, RECENT_REFUSALS_MAX, ROUTES_SHOWN_MAX, SU
 use crate::say::{Grouped as _, Moment as _, Short as _};
 
 use draw::{Bar, Strip};
+pub use operators::{Door, approval, approvals, confirm, enrol, link, operators, sign_in};
 pub use query::{AccessQuery, Filter};
+pub use record::{RecordQuery, record};
 use words::{Badge, Gone as _, Mood, Plain as _};
 
 /// Said when a one-time link opens nothing.
 pub const SPENT_LINK: &str =
     "That link opens nothing: it was used already, or is older than 15 minutes.";
-/// Said when an operator token opens nothing.
-pub const WRONG_TOKEN: &str = "That token opens nothing here.";
 
 /// Which item of the navigation is here.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,15 +40,19 @@ enum Here {
     Accesses,
     Incidents,
     People,
+    Approvals,
+    Operators,
     Elsewhere,
 }
 
 impl Here {
-    const ITEMS: [(Self, &'static str, &'static str); 4] = [
+    const ITEMS: [(Self, &'static str, &'static str); 6] = [
         (Self::Now, "/", "Now"),
         (Self::Accesses, "/console/accesses", "Accesses"),
         (Self::Incidents, "/console/incidents", "Incidents"),
         (Self::People, "/console/people", "People"),
+        (Self::Approvals, "/console/approvals", "Approvals"),
+        (Self::Operators, "/console/operators", "Operators"),
     ];
 }
 
@@ -69,10 +75,11 @@ struct Live<'a> {
     reasons: Vec<Bar>,
     observed: usize,
     routes_left_out: usize,
+    waiting: usize,
 }
 
 impl<'a> Live<'a> {
-    fn of(now: &'a Now) -> Self {
+    fn of(now: &'a Now, waiting: usize) -> Self {
         let sum = |of: fn(&crate::facts::ReasonCount) -> u64| {
             now.refusals.iter().map(of).fold(0, u64::saturating_add)
         };
@@ -80,6 +87,7 @@ impl<'a> Live<'a> {
         let drawn = now.refusals_by_second.iter().copied().fold(0, u64::saturating_add);
         Self {
             now,
+            waiting,
             mood: Mood::of(now, refused_last_minute),
             strip: Strip::of(&now.reads_by_second, &now.refusals_by_second),
             refused_today,
@@ -160,14 +168,10 @@ struct FaultPage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignInPage {
-    complaint: Option<&'static str>,
-}
-
-#[derive(Template)]
 #[template(path = "welcome.html")]
-struct WelcomePage;
+struct WelcomePage<'a> {
+    next: &'a str,
+}
 
 /// What stands above an operating page: where its cases are listed, and its name in plain words.
 struct Up {
@@ -189,14 +193,14 @@ impl Up {
     }
 }
 
-/// *Now*.
-pub fn now(now: &Now) -> Response {
-    page(StatusCode::OK, &NowPage { here: Here::Now, live: Live::of(now) })
+/// *Now*; `waiting` proposals need a second person.
+pub fn now(now: &Now, waiting: usize) -> Response {
+    page(StatusCode::OK, &NowPage { here: Here::Now, live: Live::of(now, waiting) })
 }
 
 /// The live part of *Now*, as the stream sends it.
-pub fn live(now: &Now) -> String {
-    Live::of(now).render().unwrap_or_default()
+pub fn live(now: &Now, waiting: usize) -> String {
+    Live::of(now, waiting).render().unwrap_or_default()
 }
 
 /// *Accesses*; no page when the filter is wrong.
@@ -264,6 +268,14 @@ pub fn of_error(why: &FactsError) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "Try again in a moment; /readyz says what is missing.",
         ),
+        FactsError::Held { .. } => (
+            StatusCode::ACCEPTED,
+            "Nothing was shown. When another operator has consented, open this page again.",
+        ),
+        FactsError::Spent => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "It begins anew at midnight UTC. Who needs more asks for less at once, or another operator.",
+        ),
         FactsError::Corrupt { .. } => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "Do not restart: copy the data directory, then run `ward journal verify`.",
@@ -276,15 +288,10 @@ pub fn of_error(why: &FactsError) -> Response {
     fault(status, &format!("{what}."), Some(remedy))
 }
 
-/// The sign-in form.
-pub fn sign_in(status: StatusCode, complaint: Option<&'static str>) -> Response {
-    page(status, &SignInPage { complaint })
-}
-
-/// The one page between a one-time link and *Now*. WHY not a redirect: a browser that came from
-/// another site would not send a strict cookie along with it.
-pub fn welcome(cookie: Option<HeaderValue>) -> Response {
-    let mut response = page(StatusCode::OK, &WelcomePage);
+/// The one page between another site, or a one-time link, and `next`, a path of this site. WHY not a
+/// redirect: a browser that came from another site would not send a strict cookie along with it.
+pub fn welcome(cookie: Option<HeaderValue>, next: &str) -> Response {
+    let mut response = page(StatusCode::OK, &WelcomePage { next });
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -1,5 +1,8 @@
 //! Facts for tests: every text in them is hostile.
 
+pub mod room;
+pub mod shown;
+
 use std::sync::Mutex;
 
 use ward_model::word::*;
@@ -32,11 +35,20 @@ pub struct Sample {
     pub answers: Mutex<Answers>,
     /// The last question for accesses.
     pub asked: Mutex<Option<AccessesAsk>>,
+    /// What pages said they show: what, and how many data subjects.
+    pub let_out: Mutex<Vec<(&'static str, usize)>>,
+    /// Why nothing may be shown.
+    pub refuses: Mutex<Option<FactsError>>,
 }
 
 impl Sample {
     pub fn new(answers: Answers) -> Self {
-        Self { answers: Mutex::new(answers), asked: Mutex::new(None) }
+        Self {
+            answers: Mutex::new(answers),
+            asked: Mutex::new(None),
+            let_out: Mutex::default(),
+            refuses: Mutex::new(None),
+        }
     }
 
     /// Whether it answers in full.
@@ -111,6 +123,8 @@ pub fn now(is_full: bool) -> Now {
         issuers: vec![],
         routes: vec![],
         ungated_today: some,
+        bypasses_open: some,
+        emergencies_unreviewed: 2 * some,
     };
     if is_full {
         let count = |reason, today| ReasonCount { reason, today, last_minute: today / 2 };
@@ -203,6 +217,27 @@ pub fn people() -> PeoplePage {
     PeoplePage { rows, next: Some(HOSTILE.to_owned()) }
 }
 
+pub fn record_page() -> RecordPage {
+    let row = RecordRow {
+        leaf: LeafIndex(1_000),
+        at: AT,
+        person: Some(PersonId([7; 16])),
+        name: HOSTILE.to_owned(),
+        api_key: ApiKeyId(8),
+        session: SessionId::NONE,
+        kind: "act",
+        text: HOSTILE.to_owned(),
+    };
+    let (person, api_key, session) = (None, ApiKeyId::NONE, SessionId(9));
+    let other = RecordRow { person, api_key, session, kind: "sign_in", ..row.clone() };
+    RecordPage {
+        rows: vec![row, other],
+        next: Some(LeafIndex(900)),
+        searched_to: Some(AT),
+        kinds: vec!["act", "sign_in"],
+    }
+}
+
 impl Facts for Sample {
     fn now(&self) -> Result<Now, FactsError> {
         self.is_full().map(now)
@@ -247,5 +282,20 @@ impl Facts for Sample {
 
     fn people(&self, _: Option<&str>, _: usize) -> Result<PeoplePage, FactsError> {
         self.is_full().map(|it| if it { people() } else { PeoplePage::default() })
+    }
+
+    fn record(&self, _: &RecordAsk) -> Result<RecordPage, FactsError> {
+        self.is_full().map(|it| if it { record_page() } else { RecordPage::default() })
+    }
+
+    fn let_out(
+        &self,
+        _: Option<&ward_operators::Session>,
+        what: &'static str,
+        _: &str,
+        data_subjects: usize,
+    ) -> Result<(), FactsError> {
+        self.let_out.lock().unwrap().push((what, data_subjects));
+        self.refuses.lock().unwrap().take().map_or(Ok(()), Err)
     }
 }

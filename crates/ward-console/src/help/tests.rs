@@ -57,6 +57,7 @@ fn every_problem_type_has_its_anchor_and_none_is_left_over() {
     use ward_model::ProblemKind as Kind;
     let others = [
         Kind::Input,
+        Kind::SecondPerson,
         Kind::NotFound,
         Kind::Conflict,
         Kind::TooLarge,

@@ -1,46 +1,39 @@
 //! The console from outside: headers, sessions, acts, filters, faults, the stream.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod operators;
+mod provider;
+mod sign_in;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
-use ward_model::{ApiKeyId, Caller, LeafIndex, word::ApiKeyKind};
+use ward_model::{LeafIndex, Secret};
+use ward_operators::Browser;
+use ward_operators::signin::Visitor as Who;
+use ward_signin::soft::SoftAuthenticator;
 
 use super::*;
-use crate::sessions::Operators;
-use crate::testing::{AT, Answers, Sample, access_id};
+use crate::testing::room::{Journal, ORIGIN, Room, passkey, person, room};
+use crate::testing::{Answers, Sample, access_id};
 
 struct Bench {
     facts: Arc<Sample>,
-    sessions: Sessions,
+    journal: Journal,
+    room: Room,
     app: Router,
-    token_live: Arc<AtomicBool>,
 }
 
 fn bench(answers: Answers) -> Bench {
+    of(answers, 2, false)
+}
+
+fn of(answers: Answers, operators: u8, with_company: bool) -> Bench {
     let facts = Arc::new(Sample::new(answers));
-    let token_live = Arc::new(AtomicBool::new(true));
-    let live = token_live.clone();
-    let count = std::sync::atomic::AtomicU8::new(1);
-    let sessions = Sessions::new(
-        Arc::new(|| AT),
-        Arc::new(move |bytes| {
-            bytes.fill(count.fetch_add(1, Ordering::Relaxed));
-            true
-        }),
-        Operators {
-            check: Arc::new(|token| {
-                let caller = Caller { api_key: ApiKeyId(7), kind: ApiKeyKind::Operator };
-                (token == "operator").then_some(caller)
-            }),
-            is_live: Arc::new(move |_| live.load(Ordering::Relaxed)),
-        },
-    );
-    let app = router(facts.clone(), sessions.clone());
-    Bench { facts, sessions, app, token_live }
+    let (journal, room) = room(operators, with_company);
+    let app = router(facts.clone(), Arc::new(room.clone()));
+    Bench { facts, journal, room, app }
 }
 
 struct Answer {
@@ -48,6 +41,15 @@ struct Answer {
     headers: HeaderMap,
     body: String,
 }
+
+impl Answer {
+    fn cookie(&self) -> String {
+        let cookie = self.headers["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+}
+
+const AGENT: &str = "Firefox";
 
 impl Bench {
     async fn send(
@@ -58,6 +60,9 @@ impl Bench {
         body: &str,
     ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "user-agent") {
+            request = request.header("user-agent", AGENT);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -73,12 +78,45 @@ impl Bench {
         self.send(Method::GET, path, &[("cookie", cookie)], "").await
     }
 
-    fn cookie(&self) -> String {
-        format!("{}={}", guard::COOKIE, self.sessions.sign_in("operator").unwrap())
+    /// As our script posts it.
+    async fn json(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        let headers =
+            [("ward-console", "1"), ("content-type", "application/json"), ("cookie", cookie)];
+        self.send(Method::POST, path, &headers, body).await
+    }
+
+    /// As our form posts it.
+    async fn form(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        let kind = "application/x-www-form-urlencoded";
+        let headers =
+            [("sec-fetch-site", "same-origin"), ("content-type", kind), ("cookie", cookie)];
+        self.send(Method::POST, path, &headers, body).await
+    }
+
+    fn visitor() -> Who {
+        Who { source: [0; 16], browser: Browser::of(AGENT.as_bytes()), session: None }
+    }
+
+    /// Signs an operator in by his passkey.
+    async fn cookie_of(&self, soft: &mut SoftAuthenticator) -> String {
+        let begun = self.room.passkey_begin(&Self::visitor());
+        let answer = soft.get(&begun.options, ORIGIN).unwrap();
+        let opened =
+            self.room.passkey_finish(&Self::visitor(), &begun.ceremony, answer.as_bytes()).await;
+        format!("{}={}", guard::COOKIE, opened.ok().unwrap().secret.expose())
+    }
+
+    /// The first operator, by his passkey.
+    async fn cookie(&self) -> String {
+        self.cookie_of(&mut passkey(&self.journal, 1)).await
+    }
+
+    fn link(&self) -> Secret<String> {
+        self.room.sessions().link(person(1))
     }
 }
 
-const CLOSED: [&str; 10] = [
+const CLOSED: [&str; 14] = [
     "/",
     "/console/events",
     "/console/accesses",
@@ -86,6 +124,10 @@ const CLOSED: [&str; 10] = [
     "/console/incidents",
     "/console/incidents/3",
     "/console/people",
+    "/console/operators/record",
+    "/console/approvals",
+    "/console/approvals/1",
+    "/console/operators",
     "/console/docs/refusals/never_issued",
     "/docs/problems",
     "/console/no-such-page",
@@ -109,7 +151,8 @@ async fn every_page_needs_a_session_and_shows_nothing_without_one() {
 #[tokio::test]
 async fn every_page_opens_with_a_session() {
     let bench = bench(Answers::Full);
-    let cookie = bench.cookie();
+    let cookie = bench.cookie().await;
+    crate::testing::room::proposal(&bench.journal, 2);
     for path in CLOSED.into_iter().filter(|it| *it != "/console/events") {
         let answer = bench.get(path, &cookie).await;
         let want = if path.contains("no-such") { 404 } else { 200 };
@@ -123,9 +166,9 @@ async fn every_page_opens_with_a_session() {
 #[tokio::test]
 async fn every_answer_carries_the_headers() {
     let bench = bench(Answers::Full);
-    let cookie = bench.cookie();
+    let cookie = bench.cookie().await;
     let assets = ["/console/assets/ward.css", "/console/assets/none", "/console/sign-in"];
-    let others = [CLOSED[0], CLOSED[2], CLOSED[9]];
+    let others = [CLOSED[0], CLOSED[2], CLOSED[9], CLOSED[12], "/console/enrol?key=x"];
     for path in assets.into_iter().chain(others) {
         for cookie in ["", &cookie] {
             let answer = bench.get(path, cookie).await;
@@ -147,9 +190,12 @@ async fn every_answer_carries_the_headers() {
 #[tokio::test]
 async fn assets_are_open_typed_and_known_again() {
     let bench = bench(Answers::Full);
-    for (name, kind) in
-        [("ward.css", "text/css"), ("ward.js", "text/javascript"), ("ward.svg", "image/svg+xml")]
-    {
+    for (name, kind) in [
+        ("ward.css", "text/css"),
+        ("ward.js", "text/javascript"),
+        ("passkey.js", "text/javascript"),
+        ("ward.svg", "image/svg+xml"),
+    ] {
         let path = format!("/console/assets/{name}");
         let answer = bench.get(&path, "").await;
         assert_eq!(answer.status, StatusCode::OK);
@@ -167,7 +213,7 @@ async fn assets_are_open_typed_and_known_again() {
 #[tokio::test]
 async fn the_one_time_link_opens_once() {
     let bench = bench(Answers::Full);
-    let path = format!("/?key={}", bench.sessions.link().unwrap());
+    let path = format!("/?key={}", bench.link().expose());
     let looked = bench.send(Method::HEAD, &path, &[], "").await;
     assert_eq!(looked.status, StatusCode::UNAUTHORIZED, "a preview does not spend it");
     let first = bench.get(&path, "").await;
@@ -220,7 +266,7 @@ async fn acts_come_from_our_own_pages() {
     ];
     for Case { name, given, passes } in CASES {
         let bench = bench(Answers::Full);
-        let cookie = bench.cookie();
+        let cookie = bench.cookie().await;
         let mut headers = given.to_vec();
         headers.push(("cookie", &cookie));
         let answer = bench.send(Method::POST, "/console/sign-out", &headers, "").await;
@@ -228,39 +274,13 @@ async fn acts_come_from_our_own_pages() {
         assert_eq!(answer.status, want, "{name}");
         let after = bench.get("/", &cookie).await.status;
         assert_eq!(after == StatusCode::UNAUTHORIZED, passes, "{name}");
-        let form = ("content-type", "application/x-www-form-urlencoded");
-        let mut headers = given.to_vec();
-        headers.push(form);
-        let path = "/console/sign-in";
-        let answer = bench.send(Method::POST, path, &headers, "token=operator").await;
-        assert_eq!(answer.headers.contains_key("set-cookie"), passes, "{name}: sign-in");
-    }
-}
-
-#[tokio::test]
-async fn only_an_operators_token_signs_in() {
-    let bench = bench(Answers::Full);
-    let long = format!("token={}", "x".repeat(FORM_BYTES_MAX));
-    for (body, want) in [
-        ("token=operator", StatusCode::SEE_OTHER),
-        ("token=%20operator%0A", StatusCode::SEE_OTHER),
-        ("token=wrong", StatusCode::FORBIDDEN),
-        ("token=", StatusCode::FORBIDDEN),
-        ("", StatusCode::UNPROCESSABLE_ENTITY),
-        (&long, StatusCode::PAYLOAD_TOO_LARGE),
-    ] {
-        let headers =
-            [("ward-console", "1"), ("content-type", "application/x-www-form-urlencoded")];
-        let answer = bench.send(Method::POST, "/console/sign-in", &headers, body).await;
-        assert_eq!(answer.status, want, "{:.40}", body);
-        assert_eq!(answer.headers.contains_key("set-cookie"), want == StatusCode::SEE_OTHER);
     }
 }
 
 #[tokio::test]
 async fn filters_reach_the_facts() {
     let bench = bench(Answers::Full);
-    let cookie = bench.cookie();
+    let cookie = bench.cookie().await;
     let path = "/console/accesses?verdict=refuse&reason=budget_spent&principal=&route=3&before=77";
     let answer = bench.get(path, &cookie).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -289,7 +309,7 @@ async fn what_is_not_there_and_what_cannot_be_read_is_said() {
         (Answers::Corrupt, known.as_str(), 500, "ward journal verify"),
     ] {
         let bench = bench(answers);
-        let answer = bench.get(path, &bench.cookie()).await;
+        let answer = bench.get(path, &bench.cookie().await).await;
         assert_eq!(answer.status, status, "{path}");
         assert!(answer.body.contains(says), "{path}: {says}");
     }
@@ -303,11 +323,12 @@ async fn next_event(body: &mut axum::body::BodyDataStream) -> Option<String> {
 #[tokio::test]
 async fn the_stream_shows_ends_with_its_session_and_is_bounded() {
     let bench = bench(Answers::Full);
-    let cookie = bench.cookie();
+    let cookie = bench.cookie().await;
     let open = || async {
         let request = Request::builder()
             .uri("/console/events")
             .header("cookie", &cookie)
+            .header("user-agent", AGENT)
             .body(Body::empty())
             .unwrap();
         bench.app.clone().oneshot(request).await.unwrap()
@@ -330,24 +351,63 @@ async fn the_stream_shows_ends_with_its_session_and_is_bounded() {
         assert_eq!(others.last().unwrap().status(), StatusCode::OK);
     }
     assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
-    bench.token_live.store(false, Ordering::Relaxed);
+    let revoked =
+        ward_model::record::PasskeyRevoked { passkey: ward_model::PasskeyId(1), person: person(1) };
+    bench.journal.put(revoked);
     let last = next_event(&mut body).await.unwrap();
     assert!(last.starts_with("event: end\n"), "{last}");
     assert_eq!(next_event(&mut body).await, None);
-    bench.token_live.store(true, Ordering::Relaxed);
     assert_eq!(open().await.status(), StatusCode::UNAUTHORIZED, "it stays ended");
 }
 
 #[tokio::test]
 async fn signing_out_ends_the_stream_at_once() {
     let bench = bench(Answers::Full);
-    let cookie = bench.cookie();
-    let request =
-        Request::builder().uri("/console/events").header("cookie", &cookie).body(Body::empty());
+    let cookie = bench.cookie().await;
+    let request = Request::builder()
+        .uri("/console/events")
+        .header("cookie", &cookie)
+        .header("user-agent", AGENT)
+        .body(Body::empty());
     let response = bench.app.clone().oneshot(request.unwrap()).await.unwrap();
     let mut body = response.into_body().into_data_stream();
     assert!(next_event(&mut body).await.is_some());
-    bench.sessions.close();
+    bench.room.sessions().close();
     assert!(next_event(&mut body).await.unwrap().starts_with("event: end\n"));
     assert_eq!(next_event(&mut body).await, None);
+}
+
+#[tokio::test]
+async fn a_page_that_names_people_leaves_only_when_it_is_let_out() {
+    let bench = bench(Answers::Full);
+    let cookie = bench.cookie().await;
+    let one = "/console/accesses/abababababababababababababababab";
+    let shown = 50;
+    for (path, want) in [(one, ("access page", shown)), ("/console/people", ("people page", 0))] {
+        assert_eq!(bench.get(path, &cookie).await.status, StatusCode::OK, "{path}");
+        let said = bench.facts.let_out.lock().unwrap().pop();
+        assert_eq!(said, Some(want), "{path} is recorded before it is shown");
+        for (why, status) in [
+            (FactsError::Spent, StatusCode::TOO_MANY_REQUESTS),
+            (FactsError::Held { approval: ward_model::ApprovalId(17) }, StatusCode::ACCEPTED),
+            (FactsError::Unavailable { what: "the journal" }, StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            *bench.facts.refuses.lock().unwrap() = Some(why);
+            let answer = bench.get(path, &cookie).await;
+            assert_eq!(answer.status, status, "{path}");
+            assert!(!answer.body.contains("data-testid=\"people\""), "{path}");
+            assert!(!answer.body.contains("33.7"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_record_is_searched_by_its_form() {
+    let bench = bench(Answers::Full);
+    let cookie = bench.cookie().await;
+    for (query, want) in [("", 200), ("?kind=act&words=&from=&to=", 200), ("?kind=deed", 400)] {
+        let answer = bench.get(&format!("/console/operators/record{query}"), &cookie).await;
+        assert_eq!(answer.status.as_u16(), want, "{query}");
+        assert_eq!(answer.body.contains("not one Ward knows"), want == 400, "{query}");
+    }
 }

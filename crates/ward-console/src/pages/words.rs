@@ -4,7 +4,10 @@ use ward_model::word::{
     AlertKind, CustodyEvidence, IncidentEntryKind, IssuerMode, KeySource, KeyState, PersonState,
     Provenance, RouteMode, Task,
 };
-use ward_model::{PrincipalKind, Reason, Verdict};
+use ward_model::word::{ApprovalEnd, Role, SignInMethod};
+use ward_model::{PrincipalKind, Reason, Roles, Verdict};
+use ward_operators::ActKind;
+use ward_operators::approval::Standing;
 
 use crate::facts::{AccessRow, Now};
 use crate::say::Grouped as _;
@@ -117,6 +120,9 @@ impl Plain for AlertKind {
             Self::WrongTenant => "Another tenant’s records",
             Self::UndeclaredField => "Fields nobody declared",
             Self::ClockJumped => "The clock jumped",
+            Self::UnapprovedChange => "A weaker setting nobody else approved",
+            Self::EmergencyUsed => "An emergency, used by one person",
+            Self::OperatorCredential => "An operator’s credential in other hands",
         }
     }
     fn tone(&self) -> &'static str {
@@ -126,7 +132,10 @@ impl Plain for AlertKind {
             | Self::PhantomDataSubject
             | Self::LeaverCredential
             | Self::StoreTampered
-            | Self::WrongTenant => "bad",
+            | Self::WrongTenant
+            | Self::UnapprovedChange
+            | Self::EmergencyUsed
+            | Self::OperatorCredential => "bad",
         }
     }
 }
@@ -284,6 +293,95 @@ impl Plain for Task {
     fn plain(&self) -> &'static str {
         self.as_str()
     }
+}
+
+impl Plain for SignInMethod {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Passkey => "passkey",
+            Self::Oidc => "identity provider",
+            Self::BreakGlass => "passkey, in an emergency",
+            Self::Enrolment => "one-time link",
+        }
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Passkey | Self::Oidc => "good",
+            Self::BreakGlass => "bad",
+            Self::Enrolment => "watch",
+        }
+    }
+}
+
+impl Plain for Role {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Keys => "signing keys and issuers",
+            Self::Policy => "routes, policies, budgets, configuration",
+            Self::Journal => "journal, store, backups",
+            Self::People => "people, API keys, clients",
+            Self::Incident => "incidents, scope, revocation",
+            Self::Audit => "looks at everything, changes nothing",
+            Self::Operators => "other operators",
+            Self::Login => "has tokens issued",
+            Self::Feed => "says who exists",
+        }
+    }
+}
+
+impl Plain for Standing {
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Approved => "approved, not yet used",
+            Self::Ended(ApprovalEnd::Applied) => "carried out",
+            Self::Ended(how) => how.as_str(),
+        }
+    }
+    fn tone(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "watch",
+            Self::Approved => "good",
+            Self::Ended(_) => "plain",
+        }
+    }
+}
+
+/// What an act that weakens does, in plain words; its own word when it is none that Ward knows.
+pub fn act(act: &str) -> &str {
+    match ActKind::from_name(act) {
+        Some(ActKind::IssuerLearning) => "Let an issuer learn",
+        Some(ActKind::ImportKey) => "Bring in a signing key",
+        Some(ActKind::IssueApiKey) => "Issue an API key",
+        Some(ActKind::RegisterClient) => "Register a client",
+        Some(ActKind::RestorePerson) => "Let someone who left come back",
+        Some(ActKind::EnrolOperator) => "Enrol an operator",
+        Some(ActKind::SetRoles) => "Change what an operator may do",
+        Some(ActKind::Declarations) => "Load weaker declarations",
+        Some(ActKind::CloseIncident) => "Close an incident",
+        Some(ActKind::ReadMany) => "Read an answer that names many people",
+        None => act,
+    }
+}
+
+/// A value within a query: everything but letters, digits and `-` as `%xx` (RFC 3986 §2.1).
+pub fn encoded(value: &str) -> String {
+    use core::fmt::Write as _;
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a text cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// Whether a set holds a role.
+pub fn holds(roles: &Roles, role: &Role) -> bool {
+    roles.contains(*role)
 }
 
 impl Plain for PrincipalKind {

@@ -1,13 +1,15 @@
 //! Serves the console with made-up facts, to look at it: `cargo run --release -p ward-console
-//! --example preview -- 7790`. It prints a one-time link. Its operator token is `operator`.
+//! --example preview -- 7790`. It prints a one-time link to look, and one to enrol and act.
 //! `/` lives: reads come and go, and a forged token is refused every few seconds.
+
+mod room;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ward_console::facts::*;
-use ward_console::{Facts, FactsError, Operators, Sessions};
+use ward_console::{Facts, FactsError};
 use ward_model::word::*;
 use ward_model::*;
 
@@ -218,6 +220,8 @@ impl Facts for MadeUp {
             ],
             routes: self.routes()?,
             ungated_today: if zero { 0 } else { 18 },
+            bypasses_open: u64::from(!zero),
+            emergencies_unreviewed: u64::from(!zero),
         })
     }
 
@@ -397,6 +401,36 @@ impl Facts for MadeUp {
             next: Some(String::from("Support 3")),
         })
     }
+
+    fn record(&self, ask: &RecordAsk) -> Result<RecordPage, FactsError> {
+        let kinds = vec!["act", "read", "proposal", "consent", "sign_in"];
+        let row = |n: u64| RecordRow {
+            leaf: LeafIndex(small(9_000 - n)),
+            at: clock().plus_ms(-60_000 * small(n)),
+            person: (n % 4 != 3).then_some(PersonId([7; 16])),
+            name: if n % 4 == 3 { String::new() } else { String::from("Engineer") },
+            api_key: ApiKeyId::NONE,
+            session: SessionId(small(n % 3)),
+            kind: if n.is_multiple_of(2) { "act" } else { "read" },
+            text: match n % 2 {
+                0 => format!("rotate key, number {n}"),
+                _ => format!("reads scope: {n} data subjects named, a purpose stated"),
+            },
+        };
+        let rows = (0..if self.is_empty { 0 } else { 50 }).map(row);
+        let rows = rows.filter(|it| ask.kind.as_deref().is_none_or(|kind| kind == it.kind));
+        Ok(RecordPage { rows: rows.collect(), next: None, searched_to: None, kinds })
+    }
+
+    fn let_out(
+        &self,
+        _: Option<&ward_operators::Session>,
+        _: &'static str,
+        _: &str,
+        _: usize,
+    ) -> Result<(), FactsError> {
+        Ok(())
+    }
 }
 
 #[tokio::main]
@@ -405,22 +439,9 @@ async fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let port = arguments.next().and_then(|it| it.parse().ok()).unwrap_or(7790);
     let is_empty = arguments.next().is_some_and(|it| it == "empty");
-    let sessions = Sessions::new(
-        Arc::new(clock),
-        Arc::new(|bytes: &mut [u8; 32]| {
-            use std::io::Read as _;
-            std::fs::File::open("/dev/urandom").and_then(|mut it| it.read_exact(bytes)).is_ok()
-        }),
-        Operators {
-            check: Arc::new(|token| {
-                let caller = Caller { api_key: ApiKeyId(1), kind: ApiKeyKind::Operator };
-                (token == "operator").then_some(caller)
-            }),
-            is_live: Arc::new(|_| true),
-        },
-    );
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    println!("http://{}/?key={}", listener.local_addr()?, sessions.link().unwrap_or_default());
+    let (room, look, act) = room::room(listener.local_addr()?.port()).await;
+    println!("to look: {look}\nto act:  {act}");
     let facts = Arc::new(MadeUp { started: clock(), is_empty });
-    axum::serve(listener, ward_console::router(facts, sessions)).await
+    axum::serve(listener, ward_console::router(facts, Arc::new(room))).await
 }
