@@ -4,24 +4,29 @@
 //! problems. An OpenAPI document of it is still to come.
 
 mod accesses;
+mod backup;
+mod doctor;
 mod existence;
+mod gate;
 mod journal;
 mod keys;
 mod query;
-mod reload;
+pub mod reload;
 mod scope;
 mod store;
 
 use std::sync::Arc;
 
+pub(crate) use query::text_of;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use serde_json::Value;
 use sha2::Digest as _;
-use ward_model::record::OperatorActed;
-use ward_model::{Caller, Problem, ProblemKind, Reason, Text};
+use ward_model::record::OperatorDid;
+use ward_model::{Caller, Problem, ProblemKind, Reason};
 
 use crate::app::App;
 use crate::clock;
@@ -31,6 +36,8 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/api/accesses", get(accesses::list))
         .route("/api/accesses/{id}", get(accesses::one))
+        .route("/api/backup", post(backup::copies))
+        .route("/api/doctor", get(doctor::doctor))
         .route("/api/scope", get(scope::scope))
         .route("/api/who-read", get(scope::who_read))
         .route("/api/keys", get(keys::list))
@@ -42,6 +49,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/existence/{namespace}/events", post(existence::events))
         .route("/api/catalogue", get(reload::catalogue))
         .route("/api/reload", post(reload::reload))
+        .route("/api/gate/bypass", post(gate::open))
+        .route("/api/gate/bypasses", get(gate::list))
+        .route("/api/gate/bypass/{id}", delete(gate::end))
+        .route("/api/gate/bypass/{id}/review", post(gate::review))
+        .route("/api/gate/break-glass/{session}/review", post(gate::review_session))
         .route("/api/store/verify", post(store::verify))
         .route("/api/journal/proof", get(journal::proof))
         .route("/api/journal/health", get(journal::health))
@@ -82,7 +94,12 @@ pub(crate) type Answer = Result<Value, Problem>;
 /// An answer as a response.
 pub(crate) fn finish(answer: Answer) -> Response<Body> {
     let (status, kind, body) = match answer {
-        Ok(value) => (200, "application/json", value.to_string().into_bytes()),
+        Ok(value) => {
+            // What waits for another operator was not done: 202.
+            let held = value.get("held").and_then(Value::as_bool).unwrap_or(false);
+            let status = if held { 202 } else { 200 };
+            (status, "application/json", value.to_string().into_bytes())
+        }
         Err(problem) => (problem.status, Problem::MEDIA_TYPE, problem.to_json()),
     };
     let mut response = Response::new(Body::from(body));
@@ -106,17 +123,12 @@ pub(crate) fn unavailable(what: &str) -> Problem {
 }
 
 /// The record of an operator's act over its exact request.
-pub(crate) fn act(caller: Caller, verb: &str, target: i64, body: &[u8]) -> OperatorActed {
-    OperatorActed {
-        api_key: caller.api_key,
-        act: Text::cut(verb),
-        target,
-        digest: sha2::Sha256::digest(body).into(),
-    }
+pub(crate) fn act(caller: Caller, verb: &str, target: i64, body: &[u8]) -> OperatorDid {
+    caller.did(verb, target, sha2::Sha256::digest(body).into())
 }
 
 /// Records an operator's act before it takes effect.
-pub(crate) async fn record_act(app: &App, act: OperatorActed) -> Result<(), Problem> {
+pub(crate) async fn record_act(app: &App, act: OperatorDid) -> Result<(), Problem> {
     match app.journal.append(act, clock::now()).await {
         Ok(_recorded) => Ok(()),
         Err(_) => Err(unavailable("the journal")),

@@ -1,5 +1,6 @@
 //! Everything that is open while Ward runs, for those who answer for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,6 +11,7 @@ use ward_journal::Journal;
 use ward_keys::KeyStore;
 use ward_ledger::Ledger;
 use ward_model::UnixMillis;
+use ward_operators::{ReadDesk, ReadRules, SharedHistory};
 use ward_people::{People, SharedHoldings};
 use ward_policy::Policies;
 use ward_register::Register;
@@ -19,15 +21,27 @@ use ward_tokens::Issuance;
 use ward_watch::SharedWatch;
 
 use crate::config::Config;
-
-use crate::outside::{Persons, Responding};
+use crate::declarations::Set;
+use crate::outside::{Approving, Persons, Responding};
 use crate::view::pulse::Pulse;
 use crate::view::recent::Recent;
 
 /// The open rooms.
 pub struct App {
-    /// The configuration in force.
+    /// The configuration this life began with.
     pub config: Config,
+    /// Where `ward.toml` lies.
+    pub config_file: PathBuf,
+    /// The declarations in force.
+    pub set: ArcSwap<Set>,
+    /// Who is told of what waits.
+    pub telling: crate::telling::Telling,
+    /// Who must consent to what.
+    pub rules: Arc<ArcSwap<ward_operators::Rules>>,
+    /// Operators, and what waits for a second one.
+    pub operators: ward_operators::Desk<Approving>,
+    /// What the control plane asks about credentials.
+    pub door: crate::auth::Desk,
     /// When this life began.
     pub started_at: UnixMillis,
     /// What happened.
@@ -48,6 +62,8 @@ pub struct App {
     pub issuance: Issuance,
     /// The gate.
     pub gate: Arc<Gate>,
+    /// Routes opened in an emergency.
+    pub emergencies: ward_gate::bypass::desk::Desk,
     /// People.
     pub people: People<Persons>,
     /// What people hold.
@@ -58,6 +74,14 @@ pub struct App {
     pub incidents: SharedIncidents,
     /// Where incidents are worked on.
     pub desk: Desk<Responding>,
+    /// The operators' record.
+    pub history: SharedHistory,
+    /// Where Ward's own reads are let out, and acts that weaken are proposed.
+    pub reads: ReadDesk<Approving>,
+    /// What those reads are held to.
+    pub read_rules: ReadRules,
+    /// Keyed hash of a stated purpose.
+    pub purpose_hash: Arc<dyn Fn(&str) -> i64 + Send + Sync>,
     /// Scope.
     pub scope: ScopeView,
     /// Latest accesses.

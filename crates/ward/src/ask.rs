@@ -1,21 +1,35 @@
 //! Commands that ask a running Ward: each is one call and a way to print its answer.
 
+mod operators;
+
 use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::cli::{Incidents, Keys, People, Remote, Scope, Store, Subjects, Tokens, WhoRead};
-use crate::client::Client;
+use crate::cli::{Gate, Incidents, Keys, People, Remote, Scope, Store, Subjects, Tokens, WhoRead};
+use crate::client::{Client, WAIT_EVERY};
 use crate::say;
+
+pub use operators::{approvals, operators};
 
 /// A client for the address and credential of a command.
 ///
 /// # Errors
 /// No credential is given, or its file cannot be read.
 pub fn client(remote: &Remote) -> Result<Client> {
+    let mut client = plain_client(remote)?;
+    if let Some(purpose) = &remote.purpose {
+        client = client.purpose(purpose)?;
+    }
+    Ok(if remote.wait { client.waiting(WAIT_EVERY) } else { client })
+}
+
+fn plain_client(remote: &Remote) -> Result<Client> {
     if let Some(dir) = &remote.demo {
         let text = std::fs::read_to_string(dir.join("demo.json"))
             .context("no demo.json there: is the demo running?")?;
@@ -247,6 +261,47 @@ pub async fn store(command: Store) -> Result<bool> {
         if found.is_empty() { vec!["every row has its record".to_owned()] } else { found }
     })?;
     Ok(rows(&answer, "discrepancies").next().is_none())
+}
+
+/// `ward gate`.
+///
+/// # Errors
+/// Ward does not answer, or refuses.
+pub async fn gate(command: Gate) -> Result<()> {
+    match command {
+        Gate::Bypass { route, minutes, note, remote } => {
+            let route = route.parse::<i32>().map_or_else(|_| json!(route), |number| json!(number));
+            let body = json!({"route": route, "minutes": minutes, "note": note});
+            show(&remote, &client(&remote)?.post("/api/gate/bypass", &body).await?.ok()?, whole)
+        }
+        Gate::Bypasses(remote) => {
+            let answer = client(&remote)?.get("/api/gate/bypasses").await?.ok()?;
+            show(&remote, &answer, |all| {
+                let columns = ["id", "route_name", "state", "until", "person", "reviewed_by"];
+                let mut lines = table(all, "items", &columns);
+                if rows(all, "sessions").next().is_some() {
+                    lines.push(String::new());
+                    lines.extend(table(all, "sessions", &["session", "person", "opened_at"]));
+                }
+                lines
+            })
+        }
+        Gate::End { bypass, remote } => {
+            let path = format!("/api/gate/bypass/{bypass}");
+            let client = client(&remote)?;
+            let answer = client.call(Method::DELETE, &path, &[], Bytes::new()).await?.ok()?;
+            show(&remote, &answer, whole)
+        }
+        Gate::Review { bypass, session, note, remote } => {
+            let path = match (bypass, session) {
+                (Some(bypass), _) => format!("/api/gate/bypass/{bypass}/review"),
+                (None, Some(session)) => format!("/api/gate/break-glass/{session}/review"),
+                (None, None) => bail!("name a bypass, or a session with --session"),
+            };
+            let body = json!({"note": note});
+            show(&remote, &client(&remote)?.post(&path, &body).await?.ok()?, whole)
+        }
+    }
 }
 
 /// `ward incidents`.

@@ -1,5 +1,6 @@
 //! The one place where the rooms meet: each gets what it asks for, and their routers are nested.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,66 +12,81 @@ use ward_keys::{KeyStore, RequestContext, TokenSigner, TransactionBody, mint_tra
 use ward_ledger::Ledger;
 use ward_model::word::{ApiKeyKind, KeyPurpose};
 use ward_model::{PrincipalKind, PrincipalName};
+use ward_operators::{ReadDesk, ReadRules};
 use ward_people::People;
+use ward_policy::{OperatorPolicies, Policies};
 use ward_respond::Desk;
 use ward_tokens::{Issuance, NumberError, SigningPolicy};
 
 use crate::app::App;
 use crate::auth::{self, Door, Shape};
 use crate::config::Config;
-use crate::load::Declared;
+use crate::declarations::Set;
+use crate::exit::Exit;
 use crate::open::Rooms;
-use crate::outside::{Persons, Responding};
-use crate::{api, clock, facts};
+use crate::outside::{Approving, Persons, Responding};
+use crate::{api, clock, facts, hold, reads};
 
 /// Joins the open rooms with the gate, people and incidents.
-pub fn app(config: Config, declared: Declared, rooms: Rooms) -> Arc<App> {
-    let catalogue = Arc::new(ArcSwap::from_pointee(declared.catalogue));
-    let policies = Arc::new(declared.policies);
-    let mint = Mint {
-        keys: Arc::clone(&rooms.keys),
+///
+/// # Errors
+/// The policies of the program or of the set cannot be loaded: a fault of the build.
+pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exit> {
+    let config = set.config.clone();
+    let catalogue = Arc::new(ArcSwap::from(Arc::clone(&set.catalogue)));
+    let policies = Policies::load(&set.texts.named())
+        .map_err(|all| Exit::new(64, all.iter().map(ToString::to_string).collect()))?;
+    let policies = Arc::new(policies);
+    let door = auth::Desk {
         ledger: rooms.ledger.clone(),
-        issuer: config.issuer.clone(),
+        approvals: rooms.seen.approvals.clone(),
+        policies: Arc::new(OperatorPolicies::load().map_err(|told| Exit::new(70, told))?),
     };
-    let purpose =
-        aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, rooms.purpose_key.expose());
-    let gate = Arc::new(Gate::new(Parts {
-        journal: rooms.journal.clone(),
-        ledger: rooms.ledger.clone(),
-        register: rooms.register.clone(),
-        policies: Arc::clone(&policies),
-        catalogue: Arc::clone(&catalogue),
-        exposures: rooms.exposures.clone(),
-        mint: Arc::new(mint),
-        audience: config.audience.clone(),
-        clock: Arc::new(clock::now),
-        access_id: Arc::new(clock::access_id),
-        purpose_hash: Arc::new(move |text| purpose_hash(&purpose, text)),
-        counters: Counters::default(),
-    }));
+    let rules = Arc::new(ArcSwap::from_pointee(config.approvals.clone()));
+    let approving = Approving { journal: rooms.journal.clone(), rules: Arc::clone(&rules) };
+    let operators = ward_operators::Desk::new(approving, rooms.seen.approvals.clone());
+    let purpose_hash = hashing(&rooms);
+    let gate = gate(&config, &rooms, &policies, &catalogue, &purpose_hash);
     let persons = Persons {
         journal: rooms.journal.clone(),
         store: rooms.store.clone(),
         register: rooms.register.clone(),
         ledger: rooms.ledger.clone(),
+        operators: operators.clone(),
     };
     let base = format!("http://{}/scim/v2", config.control);
     let issuance = issuance(&config, &rooms);
-    Arc::new(App {
-        people: People::new(persons, rooms.holdings.clone(), base),
-        desk: Desk::new(Responding(rooms.journal.clone()), rooms.incidents.clone()),
+    let seen = rooms.seen;
+    Ok(Arc::new(App {
+        config_file,
+        set: ArcSwap::from_pointee(set),
+        telling: crate::telling::Telling::new(&config)?,
+        rules,
+        operators: operators.clone(),
+        door,
+        people: People::new(persons, seen.holdings.clone(), base),
+        desk: Desk::new(Responding(rooms.journal.clone()), seen.incidents.clone()),
+        emergencies: ward_gate::bypass::desk::Desk::new(rooms.journal.clone(), seen.bypasses),
         started_at: clock::now(),
         journal: rooms.journal,
         ledger: rooms.ledger,
         register: rooms.register,
         store: rooms.store,
         keys: rooms.keys,
-        holdings: rooms.holdings,
-        watch: rooms.watch,
-        incidents: rooms.incidents,
-        scope: rooms.scope,
-        recent: rooms.recent,
-        pulse: rooms.pulse,
+        holdings: seen.holdings,
+        watch: seen.watch,
+        incidents: seen.incidents,
+        scope: seen.scope,
+        history: seen.history,
+        reads: ReadDesk::new(operators.clone(), seen.reads),
+        read_rules: ReadRules {
+            purpose_required: config.operators.purpose_required,
+            per_day: config.operators.reads_per_day,
+            at_once: config.operators.reads_at_once,
+        },
+        purpose_hash,
+        recent: seen.recent,
+        pulse: seen.pulse,
         checkpoint_vkey: rooms.checkpoint_vkey,
         metrics: recorder(),
         issuance,
@@ -78,7 +94,45 @@ pub fn app(config: Config, declared: Declared, rooms: Rooms) -> Arc<App> {
         policies,
         catalogue,
         gate,
-    })
+    }))
+}
+
+/// The gate over the open rooms.
+fn gate(
+    config: &Config,
+    rooms: &Rooms,
+    policies: &Arc<Policies>,
+    catalogue: &Arc<ArcSwap<ward_catalogue::Catalogue>>,
+    purpose_hash: &PurposeHash,
+) -> Arc<Gate> {
+    let mint = Mint {
+        keys: Arc::clone(&rooms.keys),
+        ledger: rooms.ledger.clone(),
+        issuer: config.issuer.clone(),
+    };
+    Arc::new(Gate::new(Parts {
+        journal: rooms.journal.clone(),
+        ledger: rooms.ledger.clone(),
+        register: rooms.register.clone(),
+        policies: Arc::clone(policies),
+        catalogue: Arc::clone(catalogue),
+        exposures: rooms.exposures.clone(),
+        bypasses: rooms.seen.bypasses.clone(),
+        mint: Arc::new(mint),
+        audience: config.audience.clone(),
+        clock: Arc::new(clock::now),
+        access_id: Arc::new(clock::access_id),
+        purpose_hash: Arc::clone(purpose_hash),
+        counters: Counters::default(),
+    }))
+}
+
+/// A stated purpose as records keep it.
+type PurposeHash = Arc<dyn Fn(&str) -> i64 + Send + Sync>;
+
+fn hashing(rooms: &Rooms) -> PurposeHash {
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, rooms.purpose_key.expose());
+    Arc::new(move |text| purpose_hash(&key, text))
 }
 
 /// The process's metrics; a second call in one process shares nothing with the first.
@@ -119,38 +173,28 @@ fn issuance(config: &Config, rooms: &Rooms) -> Issuance {
     })
 }
 
-/// The console's sessions: one-time link, or an operator's API key.
-pub fn sessions(app: &Arc<App>) -> ward_console::Sessions {
-    let (checking, living) = (app.ledger.clone(), app.ledger.clone());
-    let operators = ward_console::Operators {
-        check: Arc::new(move |credential: &str| {
-            auth::caller(&checking, credential).filter(|one| one.kind == ApiKeyKind::Operator)
-        }),
-        is_live: Arc::new(move |api_key| {
-            living.api_key(api_key).is_some_and(|key| !key.revoked && key.expires_at > clock::now())
-        }),
-    };
-    let random = |bytes: &mut [u8; 32]| {
-        clock::fill(bytes);
-        true
-    };
-    ward_console::Sessions::new(Arc::new(clock::now), Arc::new(random), operators)
-}
-
 /// Every route of the control plane, each behind its door.
-pub fn router(app: &Arc<App>, sessions: ward_console::Sessions) -> Router {
+pub fn router(app: &Arc<App>, deeds: Arc<dyn ward_console::Deeds>) -> Router {
     let door = |kinds, shape| {
-        from_fn_with_state(Arc::new(Door::new(app.ledger.clone(), kinds, shape)), auth::admit)
+        from_fn_with_state(Arc::new(Door::new(app.door.clone(), kinds, shape)), auth::admit)
     };
+    let held = || from_fn_with_state(Arc::clone(app), hold::weakening);
     let operators = api::router(Arc::clone(app))
         .merge(ward_respond::router(app.desk.clone()))
-        .merge(ward_people::api::router(app.people.clone()))
+        .merge(
+            ward_people::api::router(app.people.clone())
+                .route_layer(from_fn_with_state(Arc::clone(app), reads::person)),
+        )
+        .merge(ward_operators::router(app.operators.clone(), Arc::new(clock::random)))
+        .merge(ward_operators::history::api::router(record(app)))
+        .layer(held())
         .layer(door(&[ApiKeyKind::Operator], Shape::Problem));
     let scim = ward_people::scim::http::router(app.people.clone())
         .layer(door(&[ApiKeyKind::Scim], Shape::Scim));
     // Machines authenticate themselves at `/oauth`; `/api` is for operators here as everywhere.
-    let api_door = Arc::new(Door::new(app.ledger.clone(), &[ApiKeyKind::Operator], Shape::Problem));
+    let api_door = Arc::new(Door::new(app.door.clone(), &[ApiKeyKind::Operator], Shape::Problem));
     let tokens = ward_tokens::router(app.issuance.clone())
+        .layer(held())
         .layer(from_fn_with_state(api_door, auth::admit_to_api));
     let facts = Arc::new(facts::Joined(Arc::clone(app)));
     Router::new()
@@ -158,7 +202,17 @@ pub fn router(app: &Arc<App>, sessions: ward_console::Sessions) -> Router {
         .merge(scim)
         .merge(tokens)
         .merge(api::open_router(Arc::clone(app)))
-        .merge(ward_console::router(facts, sessions))
+        .merge(ward_console::router(facts, deeds))
+}
+
+/// What the operators' record stands on.
+pub fn record(app: &App) -> ward_operators::history::api::Room {
+    ward_operators::history::api::Room {
+        journal: app.journal.clone(),
+        history: app.history.clone(),
+        vkey: app.checkpoint_vkey.as_str().into(),
+        clock: Arc::new(clock::now),
+    }
 }
 
 /// Signs transaction tokens for the gate with the key of that purpose.

@@ -1,25 +1,51 @@
 //! The one place where a call to the control plane proves who makes it.
 //!
 //! Each prefix names the kinds of API keys that open it; everything under none of them is closed.
-//! A refused credential gets one uniform answer in the shape of its protocol.
+//! A refused credential gets one uniform answer in the shape of its protocol. Who comes in under
+//! `/api` is then asked what his roles permit (`acts.rs`, the operators' policies).
 //! Best test: `interop/endpoints.py`, every endpoint of `endpoints.txt` against every credential.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 use ward_ledger::{Checked, Ledger};
 use ward_model::word::ApiKeyKind;
-use ward_model::{Caller, Problem, ProblemKind};
+use ward_model::{Caller, Problem, ProblemKind, Reason};
+use ward_operators::SharedApprovals;
+use ward_policy::OperatorPolicies;
 
+use crate::acts::{self, Does};
 use crate::clock;
+
+/// What the control plane asks about credentials.
+#[derive(Clone)]
+pub struct Desk {
+    /// Whether an API key is good.
+    pub ledger: Ledger,
+    /// Whose it is, and what he may do.
+    pub approvals: SharedApprovals,
+    /// Which acts roles permit.
+    pub policies: Arc<OperatorPolicies>,
+}
+
+impl Desk {
+    /// The caller behind an API key that is live now.
+    pub fn caller(&self, credential: &str) -> Option<Caller> {
+        let now = clock::now();
+        let Checked::Pass(issued) = self.ledger.check_api_key(credential, now) else { return None };
+        let api_key = issued.api_key();
+        let kind = self.ledger.api_key(api_key)?.kind;
+        Some(self.approvals.read(|it| it.operators().caller(api_key, kind, now)))
+    }
+}
 
 /// Who may come in where.
 #[derive(Clone)]
 pub struct Door {
-    ledger: Ledger,
+    desk: Desk,
     kinds: &'static [ApiKeyKind],
     shape: Shape,
 }
@@ -36,8 +62,8 @@ pub enum Shape {
 impl Door {
     /// A door for these kinds of API keys.
     #[must_use]
-    pub const fn new(ledger: Ledger, kinds: &'static [ApiKeyKind], shape: Shape) -> Self {
-        Self { ledger, kinds, shape }
+    pub const fn new(desk: Desk, kinds: &'static [ApiKeyKind], shape: Shape) -> Self {
+        Self { desk, kinds, shape }
     }
 
     fn caller(&self, request: &Request) -> Option<Caller> {
@@ -50,16 +76,23 @@ impl Door {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        caller(&self.ledger, credential).filter(|caller| self.kinds.contains(&caller.kind))
+        self.desk.caller(credential).filter(|caller| self.kinds.contains(&caller.kind))
     }
-}
 
-/// The caller behind an API key that is live now.
-pub fn caller(ledger: &Ledger, credential: &str) -> Option<Caller> {
-    let Checked::Pass(issued) = ledger.check_api_key(credential, clock::now()) else { return None };
-    let api_key = issued.api_key();
-    let kind = ledger.api_key(api_key)?.kind;
-    Some(Caller { api_key, kind })
+    /// Why a caller may not do what the route does; `None` when he may.
+    fn forbids(&self, caller: &Caller, request: &Request) -> Option<Problem> {
+        if caller.kind != ApiKeyKind::Operator {
+            return None;
+        }
+        let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let told = match acts::of(request.method(), route) {
+            Does::Nothing => return None,
+            Does::Act(act) if self.desk.policies.permits(caller.roles, act) => return None,
+            Does::Act(act) => format!("your roles ({}) do not permit {act}", caller.roles),
+            Does::Unknown => "nobody has said who may do this".to_owned(),
+        };
+        Some(ProblemKind::Refused(Reason::Policy).problem(told, None))
+    }
 }
 
 /// Lets a request in with its [`Caller`], or answers it.
@@ -70,6 +103,9 @@ pub async fn admit(
 ) -> Response<Body> {
     match door.caller(&request) {
         Some(caller) => {
+            if let Some(problem) = door.forbids(&caller, &request) {
+                return crate::api::finish(Err(problem));
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

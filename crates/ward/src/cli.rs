@@ -1,8 +1,12 @@
 //! The command line: what can be typed, and what each word means.
 
+mod operators;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use operators::{Approvals, Operators};
 
 /// Ward: the internal-control system for personal data.
 #[derive(Parser)]
@@ -14,9 +18,13 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, and all is as it must be; 1 something is not as it must be (verify, tour, \
-check of a store); 2 wrong usage; 64 a configuration, catalogue or policy is wrong; 69 Ward does \
-not run or does not answer; 73 the state directory cannot be used; 74 the disk failed; 75 try \
-again later (port taken, another process in the directory); 78 the state is of a newer version.";
+check of a store); 2 wrong usage; 3 held: another operator must consent, nothing was changed; \
+64 a configuration, catalogue or policy is wrong; 69 Ward does not run or does not answer; 73 the \
+state directory cannot be used; 74 the disk failed; 75 try again later (port taken, another \
+process in the directory); 78 the state is of a newer version.";
+
+/// Where a Ward answers that was not told otherwise.
+pub const API: &str = "http://127.0.0.1:7780";
 
 /// What Ward can be told to do.
 #[derive(Subcommand)]
@@ -28,7 +36,7 @@ pub enum Command {
     /// Write a first configuration, with a catalogue from an OpenAPI document.
     Init(Init),
     /// Check configuration, catalogue and policies: every mistake at once; binds no port.
-    Check(ConfigFile),
+    Check(Check),
     /// Run the control plane and the gate.
     Serve(ConfigFile),
     /// People who work here: list, show, leave.
@@ -53,9 +61,25 @@ pub enum Command {
     /// The SQL projection: compare it with the journal.
     #[command(subcommand)]
     Store(Store),
+    /// The gate in an emergency: open a route, end it, review it.
+    #[command(subcommand)]
+    Gate(Gate),
     /// Incidents: list, show, close.
     #[command(subcommand)]
     Incidents(Incidents),
+    /// Operators: list, enrol, set-roles; their record: search, export, verify offline.
+    #[command(subcommand)]
+    Operators(Operators),
+    /// Proposals that wait for a second operator: list, show, refuse, withdraw.
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// Backups: one sealed file with everything but the key file; Ward may be running.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Put a backup back: verified, with revocations since, and what is lost said in words.
+    Restore(Restore),
+    /// What stands well, what to look at, what to act on.
+    Doctor(Doctor),
 }
 
 /// `ward demo`.
@@ -101,6 +125,10 @@ pub struct Init {
     /// The log's name: a schema-less URL of yours.
     #[arg(long, default_value = "ward.example/log")]
     pub name: String,
+    /// User name of the first operator: makes him known and writes his API key for automation,
+    /// which opens nothing before he has registered a passkey under this name.
+    #[arg(long)]
+    pub operator: Option<String>,
 }
 
 /// The configuration to use.
@@ -111,11 +139,21 @@ pub struct ConfigFile {
     pub config: PathBuf,
 }
 
+/// `ward check`.
+#[derive(Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Say whether it is weaker than the set in force, or than another `ward.toml`; exit 1 if so.
+    #[arg(long, num_args = 0..=1, default_missing_value = crate::init::IN_FORCE)]
+    pub against: Option<PathBuf>,
+}
+
 /// Where a running Ward answers.
 #[derive(Args, Clone)]
 pub struct Remote {
     /// The control plane.
-    #[arg(long, env = "WARD_API", default_value = "http://127.0.0.1:7780")]
+    #[arg(long, env = "WARD_API", default_value = API)]
     pub api: String,
     /// File holding an operator's API key; or put the API key in `WARD_TOKEN`.
     #[arg(long)]
@@ -126,6 +164,12 @@ pub struct Remote {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Wait until another operator has consented, at most a day, then do it.
+    #[arg(long)]
+    pub wait: bool,
+    /// What personal data is read for (`Ward-Purpose`): scope, who-read and people ask for it.
+    #[arg(long, env = "WARD_PURPOSE")]
+    pub purpose: Option<String>,
 }
 
 /// `ward people`.
@@ -309,6 +353,137 @@ pub enum Journal {
 pub enum Store {
     /// Compare every row with its record; a row without one is an incident.
     Verify(Remote),
+}
+
+/// `ward gate`.
+#[derive(Subcommand)]
+pub enum Gate {
+    /// Open one enforced route for minutes: everyone is told, a second person looks afterwards.
+    Bypass {
+        /// The route's number or name.
+        #[arg(long)]
+        route: String,
+        /// How long, minutes; at most 30.
+        #[arg(long)]
+        minutes: i64,
+        /// Why; no personal data.
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// What is open, what nobody else has looked at, and the last day.
+    Bypasses(Remote),
+    /// End a bypass before its minute.
+    End {
+        bypass: i64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Say that you, a second person, have looked at an emergency.
+    Review {
+        /// The bypass.
+        #[arg(required_unless_present = "session", conflicts_with = "session")]
+        bypass: Option<i64>,
+        /// Or a break-glass session.
+        #[arg(long)]
+        session: Option<i64>,
+        /// What you found; no personal data.
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+/// `ward backup`.
+#[derive(Subcommand)]
+pub enum Backup {
+    /// Take one. The key file is not in it: keep that elsewhere.
+    Create(BackupCreate),
+    /// Read one to its end and hold every file to its hash.
+    Verify(BackupVerify),
+    /// Make an identity that opens backups; prints its recipient.
+    Keygen {
+        /// Where to put the identity (mode 0600); keep it apart from backups and key file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// `ward backup create`.
+#[derive(Args)]
+pub struct BackupCreate {
+    /// The file to write; must not be there.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Whom to seal it to: `age1...`; repeat.
+    #[arg(long)]
+    pub recipient: Vec<String>,
+    /// File of recipients, one a line; repeat.
+    #[arg(long)]
+    pub recipients_file: Vec<PathBuf>,
+    /// The configuration file.
+    #[arg(long, default_value = "ward.toml")]
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// `ward backup verify`.
+#[derive(Args)]
+pub struct BackupVerify {
+    /// The backup.
+    pub backup: PathBuf,
+    /// File of identities that may open it; repeat.
+    #[arg(long, required = true)]
+    pub identity: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ward restore`.
+#[derive(Args)]
+pub struct Restore {
+    /// The backup.
+    pub backup: PathBuf,
+    /// File of identities that may open it; repeat.
+    #[arg(long, required = true)]
+    pub identity: Vec<PathBuf>,
+    /// The key file this Ward had.
+    #[arg(long)]
+    pub key_file: PathBuf,
+    /// An empty directory to restore into.
+    #[arg(long)]
+    pub into: PathBuf,
+    /// A younger copy of the `journal` directory, such as a surviving disk's: what came after the
+    /// backup is replayed from it.
+    #[arg(long)]
+    pub journal: Option<PathBuf>,
+    /// Nothing was recorded past what is restored: the younger journal is the dead machine's own,
+    /// or Ward was stopped before the backup and not started since.
+    #[arg(long)]
+    pub complete: bool,
+    /// A checkpoint kept outside this machine; repeat.
+    #[arg(long)]
+    pub checkpoint: Vec<PathBuf>,
+    /// Go on though a checkpoint names more than there is. Recorded; raises an alert.
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `ward doctor`.
+#[derive(Args)]
+pub struct Doctor {
+    /// The configuration file, for a Ward that does not run.
+    #[arg(long, default_value = "ward.toml")]
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// `ward incidents`.

@@ -4,12 +4,15 @@
 //! can turn the journal off. The reference in `docs/config.md` follows this file.
 //! Best test: the table at the end of this file.
 
+pub mod operators;
 mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ward_model::word::IssuerMode;
+use ward_model::word::{AlertKind, IssuerMode};
+use ward_operators::act::Rules;
 
 pub use walk::Mistake;
 use walk::Walk;
@@ -52,6 +55,25 @@ pub struct Config {
     pub policies: PathBuf,
     /// Size of a journal segment, bytes.
     pub segment_bytes: u64,
+    /// `data` and `custody.key_file` as they are written: the same wherever the files lie.
+    pub written: Written,
+    /// How operators sign in.
+    pub operators: operators::Operators,
+    /// Who must consent to what.
+    pub approvals: Rules,
+    /// Kinds of alerts nobody is told of by message.
+    pub mutes: BTreeSet<AlertKind>,
+    /// Who is told.
+    pub notify: BTreeMap<String, operators::Notify>,
+}
+
+/// Paths as they are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// `data`.
+    pub data: String,
+    /// `custody.key_file`.
+    pub key_file: String,
 }
 
 impl Config {
@@ -65,12 +87,13 @@ impl Config {
         if version.is_some_and(|version| version > VERSION) {
             walk.mistake("version", "is newer than this program", "run the newer Ward, or set 1");
         }
+        let written = Written {
+            data: walk.text("data", Some("data")).unwrap_or_default(),
+            key_file: walk.text("custody.key_file", Some("key-encryption-key")).unwrap_or_default(),
+        };
         let config = Self {
             // Collected anew so that `data = "."` does not show up in messages.
-            data: base
-                .join(walk.text("data", Some("data")).unwrap_or_default())
-                .components()
-                .collect(),
+            data: base.join(&written.data).components().collect(),
             name: walk.text("name", None).unwrap_or_default(),
             control: walk.address("listen.control", "127.0.0.1:7780"),
             gate: walk.address("listen.gate", "127.0.0.1:7781"),
@@ -80,9 +103,7 @@ impl Config {
                 .integer("issuer.life_seconds_max", 1..=LIFE_SECONDS_MAX, Some(3600))
                 .unwrap_or(3600),
             issuer_mode: walk.issuer_mode("issuer.mode"),
-            key_file: base.join(
-                walk.text("custody.key_file", Some("key-encryption-key")).unwrap_or_default(),
-            ),
+            key_file: base.join(&written.key_file),
             root_on_hosts: walk.texts("custody.root_on_hosts"),
             catalogue: base
                 .join(walk.text("catalogue", Some("catalogue.toml")).unwrap_or_default()),
@@ -95,6 +116,11 @@ impl Config {
                 )
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or(32 << 20),
+            written,
+            operators: operators::Operators::read(&mut walk, base),
+            approvals: operators::approvals(&mut walk),
+            mutes: operators::mutes(&mut walk),
+            notify: operators::notify(&mut walk, base),
         };
         if !config.name.is_empty() && !is_log_name(&config.name) {
             walk.mistake("name", "is not a log name", "use a schema-less URL: ward.example/log");

@@ -27,6 +27,8 @@ pub const AUDIENCE: &str = "shop";
 /// The trust domain of the shop that believes only the gate.
 pub const STRICT: &str = "gate-only";
 
+pub use seed::OPERATORS_FILE;
+
 /// Where everything listens.
 struct Listeners {
     control: TcpListener,
@@ -40,23 +42,22 @@ struct Listeners {
 /// # Errors
 /// With the documented exit code.
 pub async fn run(demo: &Demo) -> Result<()> {
-    let started = clock::now();
+    let (started, interrupted) = (clock::now(), serve::signal());
     std::fs::create_dir_all(&demo.dir).map_err(|error| fail(73, &demo.dir, &error))?;
     let listeners = listen(demo.port_base).await?;
     let shop_at = address(&listeners.shop)?;
     let strict_at = address(&listeners.strict)?;
     let config_file = declare(demo, &listeners, shop_at, strict_at)?;
     let wrong = |mistakes: Vec<String>| Exit::new(64, mistakes.join("\n"));
-    let config = load::config(&config_file).map_err(wrong)?;
-    let declared = load::declarations(&config).map_err(wrong)?;
+    let set = load::set(&config_file).map_err(wrong)?;
     if !demo.dir.join("journal").join("format").exists() {
         progress("making a key file and a journal");
-        let making = config.clone();
+        let making = set.config.clone();
         tokio::task::spawn_blocking(move || open::create(&making)).await??;
     }
     let summary = generate(demo).await?;
     let Listeners { control, gate, shop, strict } = listeners;
-    let serving = serve::start(config, &config_file, declared, control, gate).await?;
+    let serving = serve::start(set, &config_file, control, gate).await?;
     let (stop, stopped) = watch::channel(false);
     let shops = shops(demo, &serving, shop, strict, &stopped)?;
     let urls = json!({
@@ -68,7 +69,7 @@ pub async fn run(demo: &Demo) -> Result<()> {
     });
     let file = seed::seed(&serving.app, &demo.dir, &summary, urls).await?;
     announce(demo, &serving, &file, started)?;
-    serve::signal().await;
+    interrupted.await;
     progress("stopping");
     stop.send_replace(true);
     serving.stop().await;
@@ -107,7 +108,8 @@ fn declare(
         "# Written by `ward demo` at every start.\nversion = 1\nname = \"ward.demo.example/log\"\n\
          data = \".\"\n\n[listen]\ncontrol = \"{control}\"\ngate = \"{gate}\"\n\n[issuer]\n\
          url = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nlife_seconds_max = 86400\n\n[custody]\n\
-         root_on_hosts = []\n"
+         root_on_hosts = []\n\n[operators]\npurpose_required = false\n\
+         reads_per_day = 1000000\nreads_at_once = 100000\n"
     );
     let policies = demo.dir.join("policies");
     std::fs::create_dir_all(&policies).map_err(|error| fail(73, &policies, &error))?;
@@ -171,14 +173,25 @@ fn shops(
     Ok(running)
 }
 
+/// The first of the demo's operators.
+fn first_operator(dir: &Path) -> Option<ward_model::PersonId> {
+    let text = std::fs::read_to_string(dir.join(OPERATORS_FILE)).ok()?;
+    let file: serde_json::Value = serde_json::from_str(&text).ok()?;
+    ward_people::person::parse_id(file.pointer("/one/person")?.as_str()?)
+}
+
 fn announce(
     demo: &Demo,
     serving: &Serving,
     file: &serde_json::Value,
     started: ward_model::UnixMillis,
 ) -> Result<()> {
-    let link =
-        serving.console_key.as_ref().map(|key| format!("http://{}/?key={key}", serving.control));
+    // It opens pages and can do nothing there; who acts signs in with a passkey.
+    let origin = serving.room.origin();
+    let link = first_operator(&demo.dir).map(|person| {
+        let key = serving.room.sessions().link(person);
+        format!("{origin}/?key={}", key.expose())
+    });
     let ready_ms = clock::now().since(started);
     if demo.json {
         let line = json!({
@@ -196,7 +209,7 @@ fn announce(
          gate                       {gate}\n\
          sample company             {}  (past the gate: as careless as real ones)\n\
          state and credentials      {}\n\n\
-         console, once              {}\n\n\
+         console, once, to look     {}\n\n\
          Try:\n\
          curl -si -H 'Authorization: Bearer {}' {gate}/me\n\
          curl -si -H 'Authorization: Bearer {}' {gate}/rider/jobs\n\

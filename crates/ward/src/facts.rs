@@ -8,7 +8,8 @@
 mod accesses;
 mod incidents;
 mod now;
-mod people;
+pub mod people;
+mod record;
 mod search;
 
 use std::sync::Arc;
@@ -16,15 +17,17 @@ use std::sync::Arc;
 use ward_catalogue::{Mode, Route};
 use ward_console::facts::{
     AccessDetail, AccessPage, AccessesAsk, IncidentDetail, IncidentPage, KeyRef, Now, PeoplePage,
-    RouteState,
+    RecordAsk, RecordPage, RouteState,
 };
 use ward_console::{Facts, FactsError};
 use ward_journal::ReadError;
 use ward_model::word::RouteMode;
-use ward_model::{AccessId, IncidentId, KeyNumber};
+use ward_model::{AccessId, Caller, IncidentId, KeyNumber};
+use ward_operators::Session;
 use ward_store::StoreError;
 
 use crate::app::App;
+use crate::reads::{self, Named};
 
 /// The console's facts.
 pub struct Joined(pub Arc<App>);
@@ -61,6 +64,28 @@ impl Facts for Joined {
     fn people(&self, after: Option<&str>, rows_max: usize) -> Result<PeoplePage, FactsError> {
         people::page(&self.0, after, rows_max)
     }
+
+    fn record(&self, ask: &RecordAsk) -> Result<RecordPage, FactsError> {
+        record::page(&self.0, ask)
+    }
+
+    fn let_out(
+        &self,
+        session: Option<&Session>,
+        what: &'static str,
+        of: &str,
+        data_subjects: usize,
+    ) -> Result<(), FactsError> {
+        let named = Named { what, about: of, data_subjects };
+        reads::of_page(&self.0, caller(&self.0, session), named)
+    }
+}
+
+/// The caller behind a session of the console.
+fn caller(app: &App, session: Option<&Session>) -> Caller {
+    let Some(session) = session else { return Caller::WARD };
+    let roles = app.operators.read(|it| it.operators().roles(session.person));
+    Caller { person: session.person, session: session.id, roles, ..Caller::WARD }
 }
 
 /// The declared routes, by number.

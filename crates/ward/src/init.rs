@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ward_model::word::ApiKeyKind;
-use ward_model::{PrincipalKind, PrincipalName};
+use ward_model::word::{ApiKeyKind, PersonState};
+use ward_model::{PrincipalKind, PrincipalName, Roles};
 use ward_tokens::ApiKeyAsk;
 
 use crate::cli::Init;
-use crate::config::Config;
+use crate::declarations::{self, Set};
 use crate::exit::{Exit, fail};
 use crate::{assemble, clock, load, open, say};
 
@@ -48,29 +48,51 @@ pub fn init(init: &Init) -> Result<()> {
         put(&init.dir.join("policies").join(name), text)?;
     }
     put(&file, &config(&init.name))?;
-    let config = read(&file)?;
-    let declared = load::declarations(&config).map_err(|all| Exit::new(64, all.join("\n")))?;
-    open::create(&config)?;
-    let token = first_operator(config, declared)?;
-    let token_file = init.dir.join("operator-api-key");
-    secret(&token_file, &token)?;
+    let set = load::set(&file).map_err(|all| Exit::new(64, all.join("\n")))?;
+    open::create(&set.config)?;
+    set.keep()?;
     say(&format!("configuration        {}", file.display()));
-    say(&format!("operator's API key   {} (30 days; keep it, or revoke it)", token_file.display()));
+    if let Some(user_name) = &init.operator {
+        let token = first_operator(set, &file, user_name)?;
+        let token_file = init.dir.join("operator-api-key");
+        secret(&token_file, &token)?;
+        say(&format!("operator's API key   {} (30 days)", token_file.display()));
+    }
     for note in notes {
         say(&format!("decide: {note}"));
     }
     say(&format!("next: ward check --config {0}; ward serve --config {0}", file.display()));
+    say("ward serve prints a link with which the first operator registers a passkey, once");
     Ok(())
 }
 
-/// Opens the rooms once to record the first operator's API key.
-fn first_operator(config: Config, declared: load::Declared) -> Result<String> {
-    let rooms = open::open(&config, &declared, &|_| {})?;
-    let app = assemble::app(config, declared, rooms);
+/// Opens the rooms once: a person, and an API key that is his. It does what he may do, which is
+/// nothing before he is an operator.
+fn first_operator(set: Set, file: &Path, user_name: &str) -> Result<String> {
+    let (rooms, set) = open::open(set, file, &|_| {})?;
+    let app = assemble::app(set, file.to_owned(), rooms)?;
+    let now = clock::now();
+    let person = ward_people::person::id_from_random(clock::random());
+    let row = ward_people::PersonRow {
+        id: person,
+        user_name: user_name.to_owned(),
+        external_id: None,
+        display_name: None,
+        formatted: None,
+        family_name: None,
+        given_name: None,
+        emails: Vec::new(),
+        created: now,
+        modified: now,
+        deleted: false,
+        state: PersonState::Active,
+    };
+    wait_for(app.people.join(row, true))?;
     let ask = ApiKeyAsk {
         kind: ApiKeyKind::Operator,
-        owner: PrincipalName::new(PrincipalKind::Service, "first-operator")?,
-        expires_at: clock::now().plus_ms(FIRST_KEY_DAYS * ward_model::time::DAY_MS),
+        owner: PrincipalName::new(PrincipalKind::Person, person.uuid())?,
+        expires_at: now.plus_ms(FIRST_KEY_DAYS * ward_model::time::DAY_MS),
+        roles: Roles::every_persons(),
     };
     let made = wait_for(app.issuance.issue_api_key(ask, None))?;
     app.journal.stop();
@@ -83,6 +105,15 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     Ok(tokio::runtime::Handle::current().block_on(work)?)
+}
+
+fn secret(file: &Path, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    let mut out = options.write(true).create_new(true).mode(0o600).open(file)?;
+    writeln!(out, "{text}")?;
+    Ok(())
 }
 
 fn config(name: &str) -> String {
@@ -105,52 +136,65 @@ fn put(file: &Path, text: &str) -> Result<(), Exit> {
     std::fs::write(file, text).map_err(|error| fail(73, file, &error))
 }
 
-fn secret(file: &Path, text: &str) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    let mut out = options.write(true).create_new(true).mode(0o600).open(file)?;
-    writeln!(out, "{text}")?;
-    Ok(())
-}
-
-fn read(file: &Path) -> Result<Config, Exit> {
-    load::config(file).map_err(|mistakes| Exit::new(64, mistakes.join("\n")))
-}
-
 /// `ward check`: every mistake in all files at once; binds nothing, writes nothing.
 ///
 /// # Errors
 /// Exit code 64 with every mistake.
-pub fn check(file: &Path) -> Result<()> {
-    let (config, mut mistakes) = match load::config(file) {
-        Ok(config) => (Some(config), Vec::new()),
-        Err(mistakes) => (None, mistakes),
-    };
-    // A broken configuration does not hide what is wrong with the files beside it.
-    let declared = config.as_ref().map(load::declarations);
-    if let Some(Err(more)) = &declared {
-        mistakes.extend(more.iter().cloned());
-    }
-    if let Some(config) = &config
-        && config.key_file.exists()
-        && let Err(error) = ward_keys::Kek::read(&config.key_file)
+pub fn check(file: &Path, against: Option<&Path>) -> Result<bool> {
+    let read = load::set(file);
+    let mut mistakes = read.as_ref().err().cloned().unwrap_or_default();
+    if let Ok(set) = &read
+        && set.config.key_file.exists()
+        && let Err(error) = ward_keys::Kek::read(&set.config.key_file)
     {
-        mistakes.push(format!("{}: {error}", config.key_file.display()));
+        mistakes.push(format!("{}: {error}", set.config.key_file.display()));
     }
-    if !mistakes.is_empty() {
-        return Err(Exit::new(64, mistakes.join("\n")).into());
-    }
-    if let Some(Ok(declared)) = declared {
-        let catalogue = &declared.catalogue;
-        say(&format!(
-            "{} hosts, {} routes, {} budgets, {} policies: nothing is wrong",
-            catalogue.hosts().len(),
-            catalogue.routes().len(),
-            catalogue.budgets().len(),
-            declared.sources.len(),
-        ));
-    }
+    let set = match read {
+        Ok(set) if mistakes.is_empty() => set,
+        _ => return Err(Exit::new(64, mistakes.join("\n")).into()),
+    };
+    say(&format!(
+        "{} hosts, {} routes, {} budgets, {} policies: nothing is wrong",
+        set.catalogue.hosts().len(),
+        set.catalogue.routes().len(),
+        set.catalogue.budgets().len(),
+        set.texts.policies.len(),
+    ));
     say(&format!("custody grade: {}", ward_keys::CUSTODY_GRADE));
-    Ok(())
+    let roots = &set.config.root_on_hosts;
+    say(&format!("root on the signing hosts, holders of every key: {}", listed(roots)));
+    match against {
+        None => Ok(true),
+        Some(other) => judged(&set, file, other),
+    }
 }
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "nobody is declared".to_owned() } else { names.join(", ") }
+}
+
+/// Says whether the files are weaker than the set in force, or than another `ward.toml`.
+fn judged(set: &Set, file: &Path, other: &Path) -> Result<bool> {
+    let old = if other.as_os_str() == IN_FORCE {
+        let mut kept = declarations::kept(&set.config.data, file);
+        let told = format!("{}: holds no set in force", set.config.data.display());
+        kept.pop().ok_or(Exit::new(73, told))?
+    } else {
+        load::set(other).map_err(|mistakes| Exit::new(64, mistakes.join("\n")))?
+    };
+    let judgement = ward_operators::diff::diff(&old.declarations, &set.declarations);
+    say(&format!("against {}: {}", other.display(), judgement.as_str()));
+    for why in judgement.weaker() {
+        say(&format!("weaker    {why}"));
+    }
+    for why in judgement.stronger() {
+        say(&format!("stronger  {why}"));
+    }
+    if judgement.is_weaker() {
+        say("weaker: it waits for another operator's consent at reload and at start");
+    }
+    Ok(!judgement.is_weaker())
+}
+
+/// `--against` without a value.
+pub const IN_FORCE: &str = "the set in force";

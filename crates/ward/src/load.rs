@@ -1,63 +1,53 @@
-//! Reading configuration, catalogue and policies from files, and telling every mistake at once.
+//! Reading configuration, catalogue and policies from files in one go, and telling every mistake.
+//!
+//! WHY texts first: what was judged is what runs, whatever is written to the files meanwhile.
 
 use std::path::Path;
 
-use sha2::Digest as _;
-use ward_catalogue::Catalogue;
-use ward_policy::Policies;
-
 use crate::config::Config;
+use crate::declarations::{Set, Texts};
 
-/// What the declarations say.
-pub struct Declared {
-    /// Routes, fields, budgets.
-    pub catalogue: Catalogue,
-    /// Decisions.
-    pub policies: Policies,
-    /// The policies' texts by file name.
-    pub sources: Vec<(String, String)>,
-    /// SHA-256 of the configuration's debug form.
-    pub config_digest: [u8; 32],
-}
-
-/// Reads `ward.toml`.
+/// Reads the set of declarations that `file` (`ward.toml`) begins.
 ///
 /// # Errors
 /// Every mistake as `file:line: what; remedy`.
-pub fn config(file: &Path) -> Result<Config, Vec<String>> {
+pub fn set(file: &Path) -> Result<Set, Vec<String>> {
     let text = read(file)?;
     let base = file.parent().unwrap_or_else(|| Path::new("."));
-    Config::parse(&file.display().to_string(), &text, base)
-        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
-}
-
-/// Reads the catalogue and the policies a configuration names.
-///
-/// # Errors
-/// Every mistake in all of the files.
-pub fn declarations(config: &Config) -> Result<Declared, Vec<String>> {
-    let mut mistakes = Vec::new();
-    let catalogue = read(&config.catalogue).and_then(|text| {
-        Catalogue::parse(&config.catalogue.display().to_string(), &text)
-            .map_err(|all| all.iter().map(ToString::to_string).collect())
-    });
-    let sources = sources(&config.policies);
-    let policies = sources.as_ref().map_err(Clone::clone).and_then(|sources| {
-        let named: Vec<(&str, &str)> =
-            sources.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        Policies::load(&named).map_err(|all| all.iter().map(ToString::to_string).collect())
-    });
-    match (catalogue, policies, sources) {
-        (Ok(catalogue), Ok(policies), Ok(sources)) => {
-            let config_digest = sha2::Sha256::digest(format!("{config:?}")).into();
-            Ok(Declared { catalogue, policies, sources, config_digest })
-        }
-        (catalogue, policies, _) => {
+    let parsed = Config::parse(&file.display().to_string(), &text, base)
+        .map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let (catalogue, policies) = (read(&parsed.catalogue), sources(&parsed.policies));
+    match (catalogue, policies) {
+        (Ok(catalogue), Ok(policies)) => Texts::new(text, catalogue, policies).read(file),
+        (catalogue, policies) => {
+            let mut mistakes = Vec::new();
+            // A missing file does not hide what is wrong with the others.
+            if let Ok(text) = &catalogue {
+                let name = parsed.catalogue.display().to_string();
+                let wrong = ward_catalogue::Catalogue::parse(&name, text).err();
+                mistakes.extend(wrong.iter().flatten().map(ToString::to_string));
+            }
+            if let Ok(sources) = &policies {
+                let named: Vec<(&str, &str)> =
+                    sources.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+                let wrong = ward_policy::Policies::load(&named).err();
+                mistakes.extend(wrong.iter().flatten().map(ToString::to_string));
+            }
             mistakes.extend(catalogue.err().into_iter().flatten());
             mistakes.extend(policies.err().into_iter().flatten());
             Err(mistakes)
         }
     }
+}
+
+/// Reads `ward.toml` alone.
+///
+/// # Errors
+/// Every mistake as `file:line: what; remedy`.
+pub fn config(file: &Path) -> Result<Config, Vec<String>> {
+    let base = file.parent().unwrap_or_else(|| Path::new("."));
+    Config::parse(&file.display().to_string(), &read(file)?, base)
+        .map_err(|all| all.iter().map(ToString::to_string).collect())
 }
 
 fn read(file: &Path) -> Result<String, Vec<String>> {
@@ -66,7 +56,7 @@ fn read(file: &Path) -> Result<String, Vec<String>> {
     })
 }
 
-/// `*.cedar` of a directory, sorted by name.
+/// `*.cedar` of a directory, names without the path, sorted.
 fn sources(dir: &Path) -> Result<Vec<(String, String)>, Vec<String>> {
     let told =
         |error: std::io::Error| vec![format!("{}: {error}; make the directory", dir.display())];
@@ -74,8 +64,8 @@ fn sources(dir: &Path) -> Result<Vec<(String, String)>, Vec<String>> {
     for entry in std::fs::read_dir(dir).map_err(told)? {
         let path = entry.map_err(told)?.path();
         if path.extension().is_some_and(|kind| kind == "cedar") {
-            let name = path.display().to_string();
-            sources.push((name, read(&path)?));
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            sources.push((name.to_owned(), read(&path)?));
         }
     }
     sources.sort();

@@ -3,24 +3,34 @@
 //! `cli.rs` says what can be typed; `assemble.rs` opens the rooms and joins them; `api/` answers
 //! for them; `demo.rs` and `tour.rs` show them at work. Exit codes are documented in `--help`.
 
+mod acts;
 mod api;
 mod app;
 mod ask;
 mod assemble;
 mod auth;
+mod backup;
 mod cli;
 mod client;
 mod clock;
 mod config;
+mod declarations;
+mod deeds;
 mod demo;
+mod doctor;
 mod exit;
 mod facts;
+mod hold;
 mod init;
 mod load;
 mod offline;
 mod open;
 mod outside;
+mod reads;
+mod restore;
+mod restored;
 mod serve;
+mod telling;
 mod tend;
 mod tour;
 mod view;
@@ -75,10 +85,16 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Scope(command) => ask::scope(command).await?,
         Command::WhoRead(command) => ask::who_read(command).await?,
         Command::Store(command) => return ask::store(command).await,
+        Command::Gate(command) => ask::gate(command).await?,
         Command::Incidents(command) => ask::incidents(command).await?,
+        Command::Operators(command) => return ask::operators(command).await,
+        Command::Approvals(command) => ask::approvals(command).await?,
         Command::Journal(command) => return offline::journal(command).await,
+        Command::Backup(command) => return backup::run(command).await,
+        Command::Restore(wanted) => return restore::run(wanted).await,
+        Command::Doctor(wanted) => return doctor::run(wanted).await,
         Command::Init(wanted) => tokio::task::spawn_blocking(move || init::init(&wanted)).await??,
-        Command::Check(file) => init::check(&file.config)?,
+        Command::Check(check) => return init::check(&check.file.config, check.against.as_deref()),
     }
     Ok(true)
 }

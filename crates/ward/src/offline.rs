@@ -34,7 +34,7 @@ impl Insider {
             .map_err(|error| anyhow!(error))?;
         // The log's name stands in its configuration; without one, in its first leaf.
         let config = dir.join("ward.toml");
-        let name = crate::load::config(&config).map(|config| config.name).unwrap_or_default();
+        let name = crate::load::set(&config).map(|set| set.config.name).unwrap_or_default();
         Ok(Self { keys, name })
     }
 

@@ -4,20 +4,23 @@
 //! CRASH: each step can be stopped after and done again. Secrets are durable before they key
 //! anything; the journal is replayed whole before an origin is opened; nothing listens yet.
 
+mod running;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use ward_archive::ScopeView;
+use ward_gate::bypass::Bypasses;
 use ward_gate::exposure::{Budget, Exposures};
 use ward_gate::intent::Intents;
 use ward_journal::{Journal, Options, RealDisk};
 use ward_keys::{DeclaredHolder, Kek, KeyStore, NewKey, Origins};
 use ward_ledger::{Ledger, LedgerSecret};
-use ward_model::record::{
-    ConfigLoaded, IssuerModeSet, JournalOpened, NodeStarted, OriginFenced, OriginOpened,
-};
+use ward_model::record::{IssuerModeSet, JournalOpened, NodeStarted, OriginOpened};
 use ward_model::word::{Algorithm, KeyPurpose, KeyState};
 use ward_model::{LeafIndex, Position, PrincipalKind, Record, Secret, Text, View};
+use ward_operators::{SharedApprovals, SharedHistory, SharedReads};
 use ward_people::SharedHoldings;
 use ward_register::Register;
 use ward_respond::SharedIncidents;
@@ -27,8 +30,9 @@ use ward_watch::SharedWatch;
 
 use crate::clock;
 use crate::config::Config;
+use crate::declarations::{self, Set};
 use crate::exit::{Exit, fail};
-use crate::load::Declared;
+use crate::restored::{self, Marker};
 use crate::view::pulse::Pulse;
 use crate::view::recent::Recent;
 
@@ -51,18 +55,8 @@ pub struct Rooms {
     pub origins: Origins,
     /// Budgets.
     pub exposures: Exposures,
-    /// What people hold.
-    pub holdings: SharedHoldings,
-    /// Detectors.
-    pub watch: SharedWatch,
-    /// Incidents.
-    pub incidents: SharedIncidents,
-    /// Scope.
-    pub scope: ScopeView,
-    /// Latest accesses.
-    pub recent: Recent,
-    /// Rates.
-    pub pulse: Pulse,
+    /// What is seen by following the journal.
+    pub seen: Views,
     /// Keys the hash of a stated purpose.
     pub purpose_key: Secret<[u8; 32]>,
     /// The verifier key of checkpoints.
@@ -94,12 +88,72 @@ pub fn create(config: &Config) -> Result<(), Exit> {
 ///
 /// # Errors
 /// With the documented exit code.
-pub fn open(config: &Config, declared: &Declared, progress: &dyn Fn(&str)) -> Result<Rooms, Exit> {
+pub fn open(new: Set, file: &Path, progress: &dyn Fn(&str)) -> Result<(Rooms, Set), Exit> {
+    let kept = declarations::kept(&new.config.data, file);
+    let config = &new.config;
+    let restore = restored::pending(&config.data)?;
+    let Below { register, store, ledger, keys, purpose_key, mut options, checkpoint_vkey } =
+        below(&new, &kept)?;
+    // Which set runs is known once the journal is replayed: each counts by its own budgets.
+    let counted: Vec<(&Set, Exposures)> =
+        kept.iter().chain([&new]).map(|set| (set, Exposures::new(budgets(set)))).collect();
+    let (seen, numbers) = (Views::default(), restored::Numbers::default());
+    let mut views = seen.list(&ledger);
+    views.extend(counted.iter().map(|(_, counted)| Box::new(counted.view()) as Box<dyn View>));
+    views.extend(restore.iter().map(|_| numbers.view()));
+    progress("replaying the journal");
+    options.progress = None;
+    let journal =
+        Journal::open(disk(config)?, options, views).map_err(|error| opening(config, &error))?;
+    keys.sweep(&ledger).map_err(|error| fail(73, &config.data, &error))?;
+    catch_up(&journal, &store)?;
+    store.drop_unsettled().map_err(|error| fail(74, &config.data, &error))?;
+    let running = running::choose(&new, &kept, &seen.approvals)?;
+    let exposures = counted
+        .iter()
+        .find(|(set, _)| set.name == running.set.name)
+        .map_or_else(|| Exposures::new(budgets(running.set)), |(_, counted)| counted.clone());
+    let origins = begin(&running, &journal, &ledger, &keys, &seen.intents, restore.as_ref())?;
+    if restore.is_some() {
+        progress("ending the restore");
+        restored::finish(&config.data, &numbers, &register, &store, &journal)?;
+    }
+    let name = running.set.name;
+    drop(counted);
+    let set = kept.into_iter().find(|set| set.name == name).unwrap_or(new);
+    set.drop_others();
+    let keys = Arc::new(keys);
+    let rooms = Rooms {
+        journal,
+        ledger,
+        register,
+        store,
+        keys,
+        origins,
+        exposures,
+        seen,
+        purpose_key,
+        checkpoint_vkey,
+    };
+    Ok((rooms, set))
+}
+
+/// What is open before the journal is replayed.
+struct Below {
+    register: Register,
+    store: Store,
+    ledger: Ledger,
+    keys: KeyStore,
+    purpose_key: Secret<[u8; 32]>,
+    options: Options,
+    checkpoint_vkey: String,
+}
+
+fn below(new: &Set, kept: &[Set]) -> Result<Below, Exit> {
+    let config = &new.config;
     if !config.key_file.exists() {
-        return Err(Exit::new(
-            73,
-            format!("{}: no key file; `ward init` makes one", config.key_file.display()),
-        ));
+        let place = config.key_file.display();
+        return Err(Exit::new(73, format!("{place}: no key file; `ward init` makes one")));
     }
     let keys = custody(config, Vec::new())?;
     let secret = |name: &str| keys.secret(name).map_err(|error| fail(73, &config.data, &error));
@@ -108,52 +162,60 @@ pub fn open(config: &Config, declared: &Declared, progress: &dyn Fn(&str)) -> Re
     let store = Store::open(&config.data.join("store.db"), &secret("store")?)
         .map_err(|error| database(config, "store.db", &error))?;
     let ledger = Ledger::new(LedgerSecret::new(secret("ledger")?));
-    let holders = storage_holders(config, &store, &ledger)?;
+    // Whoever is root by any of the sets holds the keys.
+    let roots: BTreeSet<&String> =
+        kept.iter().chain([new]).flat_map(|set| &set.config.root_on_hosts).collect();
+    let holders = storage_holders(config, &roots, &store, &ledger)?;
     let purpose_key = secret("purpose")?;
-    let (mut options, checkpoint_vkey) = options(config, &keys)?;
+    let (options, checkpoint_vkey) = options(config, &keys)?;
     let keys = if holders.is_empty() { keys } else { custody(config, holders)? };
+    Ok(Below { register, store, ledger, keys, purpose_key, options, checkpoint_vkey })
+}
 
-    let exposures = Exposures::new(budgets(declared));
-    let intents = Intents::default();
-    let (holdings, watch) = (SharedHoldings::new(), SharedWatch::new());
-    let (incidents, scope) = (SharedIncidents::new(), ScopeView::new());
-    let (recent, pulse) = (Recent::default(), Pulse::default());
-    let views: Vec<Box<dyn View>> = vec![
-        Box::new(ledger.view()),
-        Box::new(exposures.view()),
-        Box::new(intents.view()),
-        Box::new(holdings.view()),
-        Box::new(watch.view()),
-        Box::new(incidents.view()),
-        Box::new(scope.view()),
-        Box::new(recent.view()),
-        Box::new(pulse.view()),
-    ];
-    progress("replaying the journal");
-    options.progress = None;
-    let journal =
-        Journal::open(disk(config)?, options, views).map_err(|error| opening(config, &error))?;
-    keys.sweep(&ledger).map_err(|error| fail(73, &config.data, &error))?;
-    catch_up(&journal, &store)?;
-    store.drop_unsettled().map_err(|error| fail(74, &config.data, &error))?;
-    let origins = begin(config, declared, &journal, &ledger, &keys, &intents)?;
-    Ok(Rooms {
-        journal,
-        ledger,
-        register,
-        store,
-        keys: Arc::new(keys),
-        origins,
-        exposures,
-        holdings,
-        watch,
-        incidents,
-        scope,
-        recent,
-        pulse,
-        purpose_key,
-        checkpoint_vkey,
-    })
+/// Everything that is seen by following the journal, but for the ledger.
+#[derive(Default)]
+pub struct Views {
+    /// Operators, proposals, consents.
+    pub approvals: SharedApprovals,
+    /// Intents without an outcome.
+    pub intents: Intents,
+    /// Routes opened in an emergency.
+    pub bypasses: Bypasses,
+    /// What people hold.
+    pub holdings: SharedHoldings,
+    /// Detectors.
+    pub watch: SharedWatch,
+    /// Incidents.
+    pub incidents: SharedIncidents,
+    /// Scope.
+    pub scope: ScopeView,
+    /// Latest accesses.
+    pub recent: Recent,
+    /// Rates.
+    pub pulse: Pulse,
+    /// The operators' record.
+    pub history: SharedHistory,
+    /// Ward's own reads of today.
+    pub reads: SharedReads,
+}
+
+impl Views {
+    fn list(&self, ledger: &Ledger) -> Vec<Box<dyn View>> {
+        vec![
+            Box::new(ledger.view()),
+            Box::new(self.approvals.view()),
+            Box::new(self.intents.view()),
+            Box::new(self.bypasses.view()),
+            Box::new(self.holdings.view()),
+            Box::new(self.watch.view()),
+            Box::new(self.incidents.view()),
+            Box::new(self.scope.view()),
+            Box::new(self.recent.view()),
+            Box::new(self.pulse.view()),
+            Box::new(self.history.view()),
+            Box::new(self.reads.view()),
+        ]
+    }
 }
 
 fn disk(config: &Config) -> Result<Arc<RealDisk>, Exit> {
@@ -186,11 +248,12 @@ fn options(config: &Config, keys: &KeyStore) -> Result<(Options, String), Exit> 
 
 fn storage_holders(
     config: &Config,
+    roots: &BTreeSet<&String>,
     store: &Store,
     ledger: &Ledger,
 ) -> Result<Vec<DeclaredHolder>, Exit> {
     let mut holders = Vec::new();
-    for name in &config.root_on_hosts {
+    for name in roots {
         let row =
             store.person_by_user_name(name).map_err(|error| fail(74, &config.data, &error))?;
         // Root who is not a person yet becomes a holder at the first start after he is.
@@ -205,14 +268,14 @@ fn storage_holders(
     Ok(holders)
 }
 
-fn budgets(declared: &Declared) -> Vec<Budget> {
+fn budgets(set: &Set) -> Vec<Budget> {
     let budget = |one: &ward_catalogue::Budget| Budget {
         name: one.name.clone(),
         kinds: one.kinds.clone(),
         subjects_max: one.subjects_max,
         window_ms: one.window_ms,
     };
-    declared.catalogue.budgets().iter().map(budget).collect()
+    set.catalogue.budgets().iter().map(budget).collect()
 }
 
 /// Brings the projection to the journal's head.
@@ -234,27 +297,24 @@ fn catch_up(journal: &Journal, store: &Store) -> Result<(), Exit> {
 
 /// What is recorded before anything is served.
 fn begin(
-    config: &Config,
-    declared: &Declared,
+    running: &running::Running<'_>,
     journal: &Journal,
     ledger: &Ledger,
     keys: &KeyStore,
     intents: &Intents,
+    restore: Option<&Marker>,
 ) -> Result<Origins, Exit> {
+    let set = running.set;
+    let config = &set.config;
+    let policies = ward_policy::Policies::load(&set.texts.named())
+        .map_err(|all| Exit::new(64, all.iter().map(ToString::to_string).collect()))?;
     let now = clock::now();
-    let origin = ledger.next_origin();
-    let mut records: Vec<Record> = Vec::new();
-    let fences = ledger.open_origins().into_iter();
-    records.extend(fences.map(|(origin, end)| Record::from(OriginFenced { origin, end })));
+    let (origin, mut records) = restored::lives(restore, ledger, now);
     records.push(OriginOpened { origin }.into());
     let version = Text::cut(env!("CARGO_PKG_VERSION"));
-    records.push(NodeStarted { version, config_digest: declared.config_digest }.into());
-    let loaded = ConfigLoaded {
-        config: declared.config_digest,
-        catalogue: *declared.catalogue.digest(),
-        policies: declared.policies.digest(),
-    };
-    records.push(loaded.into());
+    records.push(NodeStarted { version, config_digest: set.name }.into());
+    records.extend(running.records.iter().cloned());
+    records.push(set.loaded(policies.digest()).into());
     if ledger.next_origin().0 <= 1 {
         let issuer = Text::cut(&config.issuer);
         records.push(IssuerModeSet { issuer, mode: config.issuer_mode }.into());
@@ -283,7 +343,8 @@ fn append(journal: &Journal, records: Vec<Record>) -> Result<(), Exit> {
     }
 }
 
-fn opening(config: &Config, error: &ward_journal::OpenError) -> Exit {
+/// What a journal that does not open means to the program.
+pub fn opening(config: &Config, error: &ward_journal::OpenError) -> Exit {
     use ward_journal::OpenError as E;
     let code = match error {
         E::Locked => 75,

@@ -53,6 +53,32 @@ impl ward_watch::Outside for Watching {
     }
 }
 
+/// Appends for the operators' desk, and knows the rules.
+#[derive(Clone)]
+pub struct Approving {
+    /// Records.
+    pub journal: Journal,
+    /// The rules in force.
+    pub rules: std::sync::Arc<arc_swap::ArcSwap<ward_operators::Rules>>,
+}
+
+impl ward_operators::Outside for Approving {
+    async fn append(&self, records: Vec<Record>) -> Result<(), ward_operators::Unavailable> {
+        match self.journal.append(records, clock::now()).await {
+            Ok(_recorded) => Ok(()),
+            Err(_) => Err(ward_operators::Unavailable),
+        }
+    }
+
+    fn now(&self) -> ward_model::UnixMillis {
+        clock::now()
+    }
+
+    fn rules(&self) -> ward_operators::Rules {
+        self.rules.load().as_ref().clone()
+    }
+}
+
 /// Appends for the incident desk.
 #[derive(Clone)]
 pub struct Responding(pub Journal);

@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::assemble;
-use crate::config::Config;
+use crate::declarations::Set;
 use crate::exit::{Exit, fail};
-use crate::load::{self, Declared};
+use crate::load;
+use crate::{assemble, clock, deeds, telling};
 use crate::{open, say, tend};
 
 /// How long requests under way have at stop.
@@ -26,11 +26,10 @@ pub struct Serving {
     pub control: SocketAddr,
     /// Where the gate listens.
     pub gate: SocketAddr,
-    /// One-time console sign-in, 64 hex digits.
-    pub console_key: Option<String>,
+    /// Where operators sign in and act in person.
+    pub room: deeds::Room,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
-    sessions: ward_console::Sessions,
 }
 
 /// Binds a listener, or says which port is taken.
@@ -54,9 +53,8 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
 /// # Errors
 /// With the documented exit code.
 pub async fn start(
-    config: Config,
+    set: Set,
     config_file: &Path,
-    declared: Declared,
     control: TcpListener,
     gate: TcpListener,
 ) -> Result<Serving, Exit> {
@@ -64,25 +62,28 @@ pub async fn start(
         listener.local_addr().map_err(|error| fail(75, config_file, &error))
     };
     let (control_at, gate_at) = (at(&control)?, at(&gate)?);
-    let opened = tokio::task::spawn_blocking(move || {
-        let rooms = open::open(&config, &declared, &|text| tracing::info!("{text}"))?;
-        Ok::<_, Exit>((config, declared, rooms))
+    let file = config_file.to_owned();
+    let opened = tokio::task::spawn_blocking({
+        let file = file.clone();
+        move || open::open(set, &file, &|text| tracing::info!("{text}"))
     });
-    let (config, declared, rooms) =
+    let (rooms, set) =
         opened.await.map_err(|error| Exit::new(74, format!("opening ended badly: {error}")))??;
-    let app = assemble::app(config, declared, rooms);
-    tend::start(&app);
-    let sessions = assemble::sessions(&app);
-    let console_key = sessions.link();
-    let router = assemble::router(&app, sessions.clone());
+    let app = assemble::app(set, file, rooms)?;
+    let room = deeds::open(&app, control_at)?;
+    tend::start(&app, &room);
+    let router = assemble::router(&app, deeds::of(&room));
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         // The sender gone means stop, too.
         let _ended = stopped.wait_for(|stop| *stop).await;
     };
     let serving = axum::serve(control, router).with_graceful_shutdown(until(stopped.clone()));
-    let door = ward_gate::door::serve(Arc::clone(&app.gate), gate, until(stopped), GRACE);
+    let door = ward_gate::door::serve(Arc::clone(&app.gate), gate, until(stopped.clone()), GRACE);
+    let telling = telling::start(Arc::clone(&app), until(stopped));
     let tasks = vec![
+        tokio::spawn(telling),
         tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the control plane ended");
@@ -90,13 +91,13 @@ pub async fn start(
         }),
         tokio::spawn(door),
     ];
-    Ok(Serving { app, control: control_at, gate: gate_at, console_key, stop, tasks, sessions })
+    Ok(Serving { app, control: control_at, gate: gate_at, room, stop, tasks })
 }
 
 impl Serving {
     /// Stops cleanly: no new requests, those under way finish, everything that waits is recorded.
     pub async fn stop(self) {
-        self.sessions.close();
+        self.room.sessions().close();
         self.stop.send_replace(true);
         for task in self.tasks {
             if tokio::time::timeout(GRACE, task).await.is_err() {
@@ -104,24 +105,32 @@ impl Serving {
             }
         }
         self.app.gate.record_noise(true).await;
+        if self.room.record_refused(true).await.is_err() {
+            tracing::warn!("refused sign-ins of the last minute could not be recorded");
+        }
         let journal = self.app.journal.clone();
         let _stopped = tokio::task::spawn_blocking(move || journal.stop()).await;
     }
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-pub async fn signal() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                terminate.recv().await;
+/// Listens for Ctrl-C and SIGTERM from now on; the future resolves on the first of either.
+///
+/// WHY before anything is opened: whoever stops a start that takes long gets a clean stop.
+pub fn signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+    let [mut interrupt, mut terminate] = kinds.map(|kind| signal(kind).ok());
+    async move {
+        let one = async |listening: &mut Option<tokio::signal::unix::Signal>| match listening {
+            Some(signal) => {
+                signal.recv().await;
             }
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            () = one(&mut interrupt) => {}
+            () = one(&mut terminate) => {}
         }
-    };
-    tokio::select! {
-        _interrupt = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }
 
@@ -130,18 +139,22 @@ pub async fn signal() {
 /// # Errors
 /// With the documented exit code.
 pub async fn run(config_file: &Path) -> Result<(), Exit> {
+    let stopped = signal();
     let wrong = |mistakes: Vec<String>| Exit::new(64, mistakes.join("\n"));
-    let config = load::config(config_file).map_err(wrong)?;
-    let declared = load::declarations(&config).map_err(wrong)?;
-    let control = bind(config.control).await?;
-    let gate = bind(config.gate).await?;
-    let serving = start(config, config_file, declared, control, gate).await?;
-    say(&format!("control plane and console  http://{}", serving.control));
+    let set = load::set(config_file).map_err(wrong)?;
+    let control = bind(set.config.control).await?;
+    let gate = bind(set.config.gate).await?;
+    let serving = start(set, config_file, control, gate).await?;
+    say(&format!("control plane              http://{}", serving.control));
+    say(&format!("console                    {}", serving.room.origin()));
     say(&format!("gate                       http://{}", serving.gate));
-    if let Some(key) = &serving.console_key {
-        say(&format!("console, once              http://{}/?key={key}", serving.control));
+    let link = serving.room.desk().first_link(clock::random()).await;
+    let link = link.map_err(|error| Exit::new(74, format!("no enrolment link: {error}")))?;
+    if let Some(link) = link {
+        let (origin, key) = (serving.room.origin(), link.secret.expose());
+        say(&format!("first operator, once       {origin}/console/enrol?key={key}"));
     }
-    signal().await;
+    stopped.await;
     serving.stop().await;
     Ok(())
 }

@@ -14,6 +14,7 @@ use ward_model::{LeafIndex, Position, Record};
 
 use crate::app::App;
 use crate::clock;
+use crate::deeds::Room;
 use crate::outside::Watching;
 
 /// Records taken at once.
@@ -24,8 +25,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const NOISE_TICKS: u64 = 60;
 
 /// Starts the tasks; they end with the runtime.
-pub fn start(app: &Arc<App>) {
-    tokio::spawn(tick(Arc::clone(app)));
+pub fn start(app: &Arc<App>, room: &Room) {
+    tokio::spawn(tick(Arc::clone(app), room.clone()));
     tokio::spawn(follow(Arc::clone(app)));
     let (watch, journal) = (app.watch.clone(), app.journal.clone());
     tokio::spawn(async move {
@@ -34,13 +35,22 @@ pub fn start(app: &Arc<App>) {
     });
 }
 
-async fn tick(app: Arc<App>) {
+async fn tick(app: Arc<App>, room: Room) {
     let mut every = tokio::time::interval(SECOND);
     let mut ticks = 0u64;
     loop {
         every.tick().await;
         ticks += 1;
         app.journal.tick(clock::now());
+        if let Err(problem) = crate::api::reload::apply_approved(&app).await {
+            tracing::warn!(problem.detail, "an approved set of declarations is not in force yet");
+        }
+        if app.operators.tend().await.is_err() {
+            tracing::warn!("proposals that are over could not be recorded");
+        }
+        if room.tend().await.is_err() {
+            tracing::warn!("ends of sessions or refused sign-ins could not be recorded");
+        }
         if ticks.is_multiple_of(NOISE_TICKS) {
             app.gate.record_noise(false).await;
         }
@@ -101,7 +111,8 @@ fn step(app: &App, at: LeafIndex) -> Option<(LeafIndex, Concerns)> {
         let _later = app.store.apply_all(batch.iter().map(|(at, one)| (*at, one)));
     }
     let mut concerns = Concerns::default();
-    for (_, record) in &batch {
+    for (at, record) in &batch {
+        app.telling.see(*at, record);
         concerns.people |= ward_people::cascade::concerns(record);
         concerns.incidents |= ward_respond::decide::concerns(record);
         concerns.keys |= matches!(record, Record::KeyStateChanged(_));

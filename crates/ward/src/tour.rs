@@ -6,6 +6,7 @@
 mod forge;
 mod incident;
 mod journal;
+mod operators;
 mod reads;
 mod table;
 
@@ -60,6 +61,7 @@ impl Tour {
         self.reads_before().await?;
         let engineer = self.engineer_leaves().await?;
         self.forgeries(&engineer).await?;
+        self.no_lone_insider(&engineer).await?;
         self.learning_and_observing().await?;
         self.offline_verifiers().await?;
         self.sellers_and_riders().await?;
@@ -73,7 +75,7 @@ impl Tour {
             .with_context(|| format!("{}: start `ward demo` first", file.display()))?;
         let demo: Value = serde_json::from_str(&text).context("demo.json")?;
         let at = |key: &str| text_at(&demo, key);
-        let api = Client::new(at("api_url")?).with(&at("admin_token")?);
+        let api = Client::new(at("api_url")?).with(&at("admin_token")?).purpose("tour")?;
         let scim = Client::new(at("scim_url")?).with(&at("scim_token")?);
         let gate = Client::new(at("gate_url")?);
         let shop = Client::new(at("shop_url")?);

@@ -3,32 +3,53 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{Response, Uri};
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, Response, Uri};
 use serde_json::{Value, json};
 use ward_model::word::Provenance;
-use ward_model::{AccessId, LeafIndex, ProblemKind, Record, UnixMillis};
+use ward_model::{AccessId, Caller, LeafIndex, ProblemKind, Record, UnixMillis};
 
 use super::query::{Query, text_of};
 use super::{Answer, blocking, finish, input, unavailable};
 use crate::app::App;
 use crate::clock;
+use crate::reads::{Asked, Named, let_out};
 use crate::view::recent::{Seen, Wanted, fold};
 
 /// How long after its id was made an access is looked for in the journal, milliseconds.
 const LATE_MS: i64 = 120_000;
 
 /// `GET /api/accesses/{id}`.
-pub async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response<Body> {
-    finish(answer(app, id).await)
+pub async fn one(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response<Body> {
+    let work = async {
+        let asked = Asked::new(&app, caller, &headers, &uri)?;
+        answer(app, &asked, id).await
+    };
+    finish(work.await)
 }
 
-async fn answer(app: Arc<App>, id: String) -> Answer {
+async fn answer(app: Arc<App>, asked: &Asked, id: String) -> Answer {
     let id = AccessId::parse(&id).map_err(|_| input("an access id is 32 hex digits"))?;
     let shared = Arc::clone(&app);
     let found = blocking(move || find(&shared, id)).await?;
     match found.map_err(|_| unavailable("the journal"))? {
-        Some(seen) => blocking(move || whole(&app, &seen)).await?,
+        Some(seen) => {
+            let shared = Arc::clone(&app);
+            let data_subjects = data_subjects(&seen);
+            let value = blocking(move || whole(&shared, &seen)).await??;
+            if data_subjects == 0 {
+                return Ok(value);
+            }
+            let about = format!("of access {id}");
+            let named = Named { what: "access", about: &about, data_subjects };
+            let_out(&app, asked, named, value).await
+        }
         None => match app.gate.counted_reason(id) {
             Some(reason) => Ok(json!({
                 "id": id, "verdict": "refuse", "reason": reason, "released": false,
@@ -75,6 +96,13 @@ fn first_at(app: &App, time: UnixMillis) -> Result<LeafIndex, ward_journal::Read
         }
     }
     Ok(LeafIndex(low))
+}
+
+/// Distinct data subjects of an access.
+fn data_subjects(seen: &Seen) -> usize {
+    let distinct: std::collections::BTreeSet<_> =
+        seen.touches.iter().map(|touch| touch.data_subject).collect();
+    distinct.len()
 }
 
 /// One access in full, its data subjects named.

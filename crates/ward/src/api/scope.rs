@@ -3,12 +3,13 @@
 //! Each answer is computed twice: from bitmaps kept at ingest, and by a plain scan of the journal.
 //! An answer on which the two do not agree says so.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{Response, Uri};
+use axum::http::{HeaderMap, Response, Uri};
 use serde_json::{Value, json};
 use ward_archive::{Agreement, By, Query as Ask, Scan, ScanReaders, compare, compare_readers};
 use ward_journal::ReadError;
@@ -20,8 +21,9 @@ use ward_register::namespace_of;
 
 use super::accesses::namespace_name;
 use super::query::{Query, text_of};
-use super::{Answer, act, blocking, finish, input, record_act, unavailable};
+use super::{Answer, blocking, finish, input, unavailable};
 use crate::app::App;
+use crate::reads::{Asked, Named, let_out};
 
 /// Most data subjects named in one answer.
 const NAMED_MAX: i64 = 100_000;
@@ -34,12 +36,17 @@ const EVER: UnixMillis = UnixMillis::new(i64::MAX);
 pub async fn scope(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     uri: Uri,
 ) -> Response<Body> {
-    finish(scope_answer(app, caller, &uri).await)
+    let work = async {
+        let asked = Asked::new(&app, caller, &headers, &uri)?;
+        scope_answer(app, &asked, &uri).await
+    };
+    finish(work.await)
 }
 
-async fn scope_answer(app: Arc<App>, caller: Caller, uri: &Uri) -> Answer {
+async fn scope_answer(app: Arc<App>, asked: &Asked, uri: &Uri) -> Answer {
     let known = ["principal", "key", "api_key", "route", "from", "to", "limit"];
     let query = Query::parse(uri.query(), &known)?;
     let by = by(&app, &query)?;
@@ -50,10 +57,16 @@ async fn scope_answer(app: Arc<App>, caller: Caller, uri: &Uri) -> Answer {
         fields: None,
     };
     let limit = usize::try_from(query.number("limit", 1000, NAMED_MAX)?).unwrap_or(1000);
-    // Ward's own reads of whose data was touched are acts too, recorded before the answer.
-    let asked = uri.query().unwrap_or_default().as_bytes().to_vec();
-    record_act(&app, act(caller, "scope", 0, &asked)).await?;
-    blocking(move || computed(&app, &ask, limit)).await?
+    let about = match ask.by {
+        By::Principal(number) => format!("of principal number {number}"),
+        By::Key(number) => format!("of signing key number {number}"),
+        By::ApiKey(number) => format!("of API key {number}"),
+        By::Route(number) => format!("of route {number}"),
+    };
+    let shared = Arc::clone(&app);
+    let answer = blocking(move || computed(&shared, &ask, limit)).await??;
+    let data_subjects = answer.get("data_subjects").and_then(Value::as_array).map_or(0, Vec::len);
+    let_out(&app, asked, Named { what: "scope", about: &about, data_subjects }, answer).await
 }
 
 fn by(app: &App, query: &Query) -> Result<By, Problem> {
@@ -154,12 +167,17 @@ pub fn read(
 pub async fn who_read(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     uri: Uri,
 ) -> Response<Body> {
-    finish(who_read_answer(app, caller, &uri).await)
+    let work = async {
+        let asked = Asked::new(&app, caller, &headers, &uri)?;
+        who_read_answer(app, &asked, &uri).await
+    };
+    finish(work.await)
 }
 
-async fn who_read_answer(app: Arc<App>, caller: Caller, uri: &Uri) -> Answer {
+async fn who_read_answer(app: Arc<App>, asked: &Asked, uri: &Uri) -> Answer {
     let query = Query::parse(uri.query(), &["data_subject", "from", "to"])?;
     let text = query.get("data_subject").ok_or_else(|| input("give data_subject=namespace:id"))?;
     let (namespace, id) =
@@ -171,12 +189,20 @@ async fn who_read_answer(app: Arc<App>, caller: Caller, uri: &Uri) -> Answer {
     let (from, to) =
         (query.moment("from")?.unwrap_or_default(), query.moment("to")?.unwrap_or(EVER));
     let number = app.register.number(namespace, id).unwrap_or(DataSubjectNumber(-1));
-    let asked = uri.query().unwrap_or_default().as_bytes().to_vec();
-    record_act(&app, act(caller, "who-read", 0, &asked)).await?;
-    blocking(move || readers(&app, number, from, to)).await?
+    let shared = Arc::clone(&app);
+    let (answer, data_subjects) = blocking(move || readers(&shared, number, from, to)).await??;
+    let about = "of one data subject";
+    let_out(&app, asked, Named { what: "who-read", about, data_subjects }, answer).await
 }
 
-fn readers(app: &App, number: DataSubjectNumber, from: UnixMillis, to: UnixMillis) -> Answer {
+/// The answer, and how many data subjects it names: the one asked about, and readers who are
+/// customers, sellers or riders themselves.
+fn readers(
+    app: &App,
+    number: DataSubjectNumber,
+    from: UnixMillis,
+    to: UnixMillis,
+) -> Result<(Value, usize), Problem> {
     let leaves =
         |range: Range<i64>, visit: &mut dyn FnMut(Position, &Record)| read(app, range, visit);
     let view =
@@ -187,7 +213,11 @@ fn readers(app: &App, number: DataSubjectNumber, from: UnixMillis, to: UnixMilli
     let agree = matches!(compare_readers(&view, &scan.finish()), Agreement::Agree { .. });
     let catalogue = app.catalogue.load();
     let mut rows = Vec::new();
+    let mut named = BTreeSet::from([number]);
     for one in &view.readers {
+        if !matches!(one.principal_kind, PrincipalKind::Person | PrincipalKind::Service) {
+            named.insert(DataSubjectNumber::from(one.principal));
+        }
         let who = name(app, DataSubjectNumber::from(one.principal))?;
         let route = catalogue.route(one.route).map(|route| route.name.clone());
         let id = who.get("id").and_then(Value::as_str).unwrap_or("unknown");
@@ -205,5 +235,6 @@ fn readers(app: &App, number: DataSubjectNumber, from: UnixMillis, to: UnixMilli
             "last": text_of(one.last),
         }));
     }
-    Ok(json!({"readers": rows, "journal_size": view.size, "ways_agree": agree}))
+    let answer = json!({"readers": rows, "journal_size": view.size, "ways_agree": agree});
+    Ok((answer, named.len()))
 }

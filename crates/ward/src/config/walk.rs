@@ -99,6 +99,42 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A text that need not be there.
+    pub fn text_or_none(&mut self, key: &str) -> Option<String> {
+        self.item(key)?;
+        self.text(key, None)
+    }
+
+    /// True or false.
+    pub fn boolean(&mut self, key: &str, default: bool) -> bool {
+        let Some(item) = self.item(key) else { return default };
+        item.as_bool().unwrap_or_else(|| {
+            self.mistake(key, "must be true or false", "write it without quotes");
+            default
+        })
+    }
+
+    /// A list of texts that need not be there.
+    pub fn texts_or(&mut self, key: &str, default: &[&str]) -> Vec<String> {
+        if self.item(key).is_none() {
+            return default.iter().map(|one| (*one).to_owned()).collect();
+        }
+        self.texts(key)
+    }
+
+    /// The names in a table whose names are the writer's own; none when it is not there.
+    pub fn keys(&mut self, key: &str) -> Vec<String> {
+        let Some(item) = find(self.document.as_table(), key) else { return Vec::new() };
+        match item.as_table_like() {
+            Some(table) => table.iter().map(|(name, _)| name.to_owned()).collect(),
+            None => {
+                self.item(key);
+                self.mistake(key, "must be a table", "write it as [table]");
+                Vec::new()
+            }
+        }
+    }
+
     /// A required list of texts; may be empty, must be there.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
         let Some(item) = self.item(key) else {

@@ -3,6 +3,10 @@
 //! On a later start, credentials that still work are kept and the rest is issued again; what the
 //! journal says of people and keys stays as it is.
 
+mod operators;
+
+pub use operators::FILE as OPERATORS_FILE;
+
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -14,7 +18,7 @@ use ward_keys::{DeclaredHolder, Grandfathering, Import};
 use ward_ledger::Checked;
 use ward_model::record::ExistenceFed;
 use ward_model::word::{ApiKeyKind, PersonState};
-use ward_model::{NamespaceNumber, PersonId, PrincipalKind, PrincipalName};
+use ward_model::{NamespaceNumber, PersonId, PrincipalKind, PrincipalName, Roles};
 use ward_people::PersonRow;
 use ward_people::person::{id_from_random, id_text};
 use ward_tokens::{ApiKeyAsk, TokenAsk};
@@ -40,13 +44,14 @@ pub async fn seed(app: &Arc<App>, dir: &Path, shop: &shop::Summary, urls: Value)
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
     let old = Kept { app, before: &before };
+    let one = operators::seed(&old, dir, &urls).await?;
     let staff = old.person("staff", "staff@shop.example", "Staff").await?;
     let leaver = old.person("leaver", "engineer@shop.example", "Engineer").await?;
     let imported = imported_key(app, dir, leaver, &before).await?;
     let seller = shop.seller_id.to_string();
     let customer = shop.customer_id.to_string();
     let own = json!({
-        "admin_token": old.api_key("/admin_token", ApiKeyKind::Operator, "operator").await?,
+        "admin_token": old.admin_token(one).await?,
         "scim_token": old.api_key("/scim_token", ApiKeyKind::Scim, "identity-provider").await?,
         "customer": {
             "id": customer, "token": old.token("customer", PrincipalKind::Customer, &customer).await?,
@@ -205,7 +210,15 @@ impl Kept<'_> {
 
     async fn api_key(&self, path: &str, kind: ApiKeyKind, owner: &str) -> Result<String> {
         let owner = PrincipalName::new(PrincipalKind::Service, owner)?;
-        self.api_key_of(path, kind, owner).await
+        self.api_key_of(path, kind, owner, Roles::NONE).await
+    }
+
+    /// The first operator's API key for automation: it may also do what machines do, so that one
+    /// credential plays the login service and the feed of who exists.
+    async fn admin_token(&self, one: PersonId) -> Result<String> {
+        let name = PrincipalName::new(PrincipalKind::Person, id_text(one))?;
+        let roles = Roles::every_persons().iter().chain(Roles::machines().iter()).collect();
+        self.api_key_of("/admin_token", ApiKeyKind::Operator, name, roles).await
     }
 
     async fn api_key_of(
@@ -213,6 +226,7 @@ impl Kept<'_> {
         path: &str,
         kind: ApiKeyKind,
         owner: PrincipalName,
+        roles: Roles,
     ) -> Result<String> {
         if let Some(kept) = self.text(path)
             && let Checked::Pass(_) = self.app.ledger.check_api_key(&kept, clock::now())
@@ -220,7 +234,7 @@ impl Kept<'_> {
             return Ok(kept);
         }
         let expires_at = clock::now().plus_ms(API_KEY_DAYS * DAY_MS);
-        let ask = ApiKeyAsk { kind, owner, expires_at };
+        let ask = ApiKeyAsk { kind, owner, expires_at, roles };
         let made = self.app.issuance.issue_api_key(ask, None).await;
         let made = made.map_err(|error| anyhow!("an API key could not be issued: {error}"))?;
         Ok(made.text.expose().clone())
@@ -239,7 +253,7 @@ impl Kept<'_> {
         Ok(json!({
             "id": id,
             "token": self.token("leaver", PrincipalKind::Person, &id).await?,
-            "api_key": self.api_key_of("/leaver/api_key", ApiKeyKind::Person, name).await?,
+            "api_key": self.api_key_of("/leaver/api_key", ApiKeyKind::Person, name, Roles::NONE).await?,
         }))
     }
 }

@@ -21,6 +21,7 @@ pub fn now(app: &App) -> Now {
     let pulse = app.pulse.at(at);
     let catalogue = app.catalogue.load();
     let refusals = app.recent.refusals(RECENT_REFUSALS_MAX);
+    let (bypasses_open, emergencies_unreviewed) = app.emergencies.bypasses().counts(at);
     Now {
         at,
         started_at: app.started_at,
@@ -44,6 +45,8 @@ pub fn now(app: &App) -> Now {
         issuers: issuers(app),
         routes: routes(app),
         ungated_today: pulse.ungated_today,
+        bypasses_open,
+        emergencies_unreviewed,
     }
 }
 

@@ -8,12 +8,13 @@
 use ward_journal::Journal;
 use ward_ledger::Ledger;
 use ward_model::record::PersonPut;
-use ward_model::word::PersonState;
+use ward_model::word::{ApiKeyKind, PersonState};
 use ward_model::{
-    KeyNumber, PersonId, PrincipalKey, PrincipalKind, PrincipalName, PrincipalNumber, Record,
-    UnixMillis,
+    ApiKeyId, Caller, KeyNumber, PersonId, PrincipalKey, PrincipalKind, PrincipalName,
+    PrincipalNumber, Record, UnixMillis,
 };
-use ward_people::{Email, Find, Outside, Page, PersonRow, SaveError, Unavailable};
+use ward_operators::{Act, ActKind, DeskError};
+use ward_people::{Email, Find, Outside, Page, PersonRow, ReturnHeld, SaveError, Unavailable};
 use ward_register::Register;
 use ward_store::{BeginError, Store};
 
@@ -30,8 +31,12 @@ pub struct Persons {
     pub register: Register,
     /// Keys of principals, live tokens.
     pub ledger: Ledger,
+    /// Who may let a leaver come back.
+    pub operators: ward_operators::Desk<super::Approving>,
 }
 
+/// Whoever brings a leaver back over SCIM, in the record of the proposal.
+const PROVIDER: ApiKeyId = ApiKeyId(-1);
 const STORE: Unavailable = Unavailable { what: "store" };
 const JOURNAL: Unavailable = Unavailable { what: "journal" };
 const REGISTER: Unavailable = Unavailable { what: "register" };
@@ -51,6 +56,24 @@ impl Outside for Persons {
         match self.journal.append(records, clock::now()).await {
             Ok(_recorded) => Ok(()),
             Err(_) => Err(JOURNAL),
+        }
+    }
+
+    async fn may_return(
+        &self,
+        person: PersonId,
+        left: UnixMillis,
+    ) -> Result<Vec<Record>, ReturnHeld> {
+        let effect = format!("{} left and comes back: what was blocked opens again", person.uuid());
+        let exact = left.ms().to_le_bytes();
+        let act = Act::of(ActKind::RestorePerson, &person.uuid(), &[&exact], effect);
+        // WHY nobody proposes: the identity provider speaks, not a person.
+        let provider = Caller::machine(PROVIDER, ApiKeyKind::Scim);
+        match self.operators.ask(&act, &provider).await {
+            Ok(Ok(approved)) => Ok(approved.record().into_iter().collect()),
+            Ok(Err(held)) => Err(ReturnHeld::Waits(held.approval)),
+            Err(DeskError::Rejected(_)) => Err(ReturnHeld::TooMany),
+            Err(DeskError::Unavailable(_)) => Err(JOURNAL.into()),
         }
     }
 

@@ -97,12 +97,12 @@ impl Tour {
                 "cut_over": cut_over_s, "life_seconds": 3600, "window_days": 7,
             },
         });
-        let key = self.api.post("/api/keys/import", &import).await?.ok()?;
+        let key = self.approved("/api/keys/import", &import).await?;
         let kid = super::text_at(&key, "kid")?;
         let token = self.issue("person", &person, None).await?;
         let customer_token = self.issue("customer", &self.at("customer.id")?, None).await?;
         let ask = json!({"kind": "person", "owner": {"kind": "person", "id": person}, "days": 30});
-        let api_key = self.api.post("/api/api-keys", &ask).await?.ok()?;
+        let api_key = self.approved("/api/api-keys", &ask).await?;
         let api_key = super::text_at(&api_key, "api_key")?;
         let stolen = StolenKey::from_pem(&pem, &kid)?;
         Ok(Engineer { person, kid, stolen, token, api_key, customer_token, cut_over_s })
@@ -194,10 +194,10 @@ impl Tour {
         let pem = StolenKey::generate()?;
         let issuer = format!("https://old-login-{}.shop.example", self.fresh());
         let import = json!({"pem": pem, "issuer": issuer, "holders": [], "activate": false});
-        let key = self.api.post("/api/keys/import", &import).await?.ok()?;
+        let key = self.approved("/api/keys/import", &import).await?;
         let kid = super::text_at(&key, "kid")?;
         let mode = json!({"issuer": issuer, "mode": "learning"});
-        self.api.post("/api/issuers/mode", &mode).await?.ok()?;
+        self.approved("/api/issuers/mode", &mode).await?;
         let stolen = StolenKey::from_pem(&pem, &kid)?;
         let alerts = self.alert_counts().await?;
 
@@ -307,7 +307,7 @@ impl Tour {
 
 impl Engineer {
     /// A token of the login service's own shape, for anybody.
-    fn forge(&self, demo: &Value, sub: &str, iat: i64, seed: u64) -> Result<String> {
+    pub(super) fn forge(&self, demo: &Value, sub: &str, iat: i64, seed: u64) -> Result<String> {
         self.stolen.sign(&json!({
             "jti": token_id(seed), "iss": super::text_at(demo, "imported_key.issuer")?, "sub": sub,
             "aud": super::text_at(demo, "imported_key.audience")?,

@@ -1,0 +1,84 @@
+//! `GET /api/doctor`: how this Ward stands, judged by `doctor.rs`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+use ward_model::UnixMillis;
+use ward_model::word::KeyState;
+use ward_store::{Page, StoreError};
+
+use super::{blocking, finish, unavailable};
+use crate::app::App;
+use crate::clock;
+use crate::doctor::{Ending, Facts, InUse, JournalFacts, as_json, judge, offline};
+
+/// `GET /api/doctor`.
+pub async fn doctor(State(app): State<Arc<App>>) -> Response<Body> {
+    let judged = blocking(move || {
+        let now = clock::now();
+        facts(&app, now).map(|facts| as_json(&judge(&facts, now)))
+    });
+    finish(match judged.await {
+        Ok(found) => found.map_err(|_| unavailable("the store")),
+        Err(problem) => Err(problem),
+    })
+}
+
+/// Reads memory and the store; blocks.
+fn facts(app: &App, now: UnixMillis) -> Result<Facts, StoreError> {
+    let health = app.journal.health();
+    let mut root_unknown = 0;
+    for name in &app.config.root_on_hosts {
+        root_unknown += usize::from(app.store.person_by_user_name(name)?.is_none());
+    }
+    let keys = app.ledger.keys().into_iter().filter(|key| key.state == KeyState::Active);
+    let keys = keys.map(|key| InUse { kid: key.kid.clone(), since: key.since });
+    Ok(Facts {
+        head_time: health.head_time,
+        signed_at: offline::signed_at(&app.config.data),
+        free_bytes: offline::free_bytes(&app.config.data),
+        segment_bytes: app.config.segment_bytes,
+        root_named: app.config.root_on_hosts.len(),
+        root_unknown: Some(root_unknown),
+        credentials: Some(credentials(app, now)?),
+        keys: Some(keys.collect()),
+        waiting: None,
+        operators: Some(operators(app)),
+        broken: None,
+        journal: Some(JournalFacts {
+            records: health.records.0,
+            dead: health.dead,
+            poisoned: health.poisoned,
+            refused: health.refused,
+            full: health.full.iter().map(ToString::to_string).collect(),
+            faults: app.ledger.faults(),
+            jumps: health.clock_jumps,
+            behind: health.records.0.saturating_sub(app.store.applied().0),
+        }),
+    })
+}
+
+/// API keys and clients that are live.
+fn credentials(app: &App, now: UnixMillis) -> Result<Vec<Ending>, StoreError> {
+    let mut all = Vec::new();
+    for row in app.store.api_keys(Page::FIRST)?.rows {
+        if row.revoked.is_none() && row.expires > now {
+            let name = format!("{} API key {}", row.kind, row.api_key);
+            all.push(Ending { name, expires_at: row.expires });
+        }
+    }
+    for row in app.store.clients(Page::FIRST)?.rows {
+        if row.revoked.is_none() && row.expires > now {
+            let name = format!("client {}", row.client_id);
+            all.push(Ending { name, expires_at: row.expires });
+        }
+    }
+    Ok(all)
+}
+
+/// How many persons hold an office now.
+fn operators(app: &App) -> usize {
+    app.operators.read(|it| it.operators().now().count())
+}
