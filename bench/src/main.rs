@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a tool for people: its answer is what it prints")]
 
 mod check;
+mod diff;
 mod gate;
 mod issuance;
 mod journal;
@@ -63,6 +64,8 @@ enum Group {
     Issuance,
     /// The proxy, beside nginx
     Gate,
+    /// Whether declarations became weaker
+    Diff,
 }
 
 /// How much is measured.
@@ -102,12 +105,13 @@ fn main() -> ExitCode {
 /// Measures what was asked for; what comes back are the hard goals that were missed.
 fn measure(cli: &Cli) -> Result<Vec<String>> {
     type Work = fn(Effort) -> Result<Vec<Row>>;
-    let groups: [(Group, Work); 5] = [
+    let groups: [(Group, Work); 6] = [
         (Group::Check, check::rows),
         (Group::Scanner, scan::rows),
         (Group::Journal, journal::rows),
         (Group::Issuance, issuance::rows),
         (Group::Gate, gate::rows),
+        (Group::Diff, diff::rows),
     ];
     let effort = Effort { smoke: cli.smoke };
     let mut rows = Vec::new();

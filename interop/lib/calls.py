@@ -9,7 +9,7 @@ import time
 from collections import namedtuple
 
 from cast import FORM, OURS, bearer, document, form
-from outside import Broken, StolenKey, joiner, wait_for
+from outside import PURPOSE, Broken, StolenKey, joiner, wait_for
 
 # `want`: the statuses of the true credential; None is any success or redirection.
 Call = namedtuple("Call", "target headers body want")
@@ -17,8 +17,27 @@ SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 SOON_SECONDS = 10
 
 
+# What an operator does in person; what it comes to without the rest of a ceremony matters not here.
+PERSONS = (
+    "/console/approvals/{id}/consent/begin", "/console/approvals/{id}/consent/finish",
+    "/console/approvals/{id}/consent/confirm", "/console/approvals/{id}/refuse",
+    "/console/approvals/{id}/withdraw", "/console/operators",
+    "/console/operators/{person}/roles", "/console/operators/passkeys/begin",
+    "/console/operators/passkeys/finish", "/console/operators/passkeys/{id}/revoke",
+    "/console/sessions/{id}/end", "/console/passkey/begin", "/console/passkey/finish",
+    "/console/enrol/begin", "/console/enrol/finish", "/console/oidc/back-channel-logout",
+)
+# Let in: anything but asked to sign in.
+OPENED = set(range(200, 500)) - {401}
+
+
 def plain(target, want=None):
     return Call(target, [], b"", want)
+
+
+def read(target):
+    """An answer that names people: its purpose is stated."""
+    return Call(target, list(PURPOSE), b"", None)
 
 
 def sent(target, value, want=None):
@@ -71,15 +90,30 @@ def operators(cast, access, incident, people):
     note = {"note": "uninvited"}
     at = f"/api/incidents/{incident}"
     return {
-        ("GET", "/api/accesses/{id}"): plain(f"/api/accesses/{access}"),
+        ("GET", "/api/accesses/{id}"): read(f"/api/accesses/{access}"),
+        ("GET", "/api/approvals/{id}"): plain("/api/approvals/999999", {404}),
+        ("POST", "/api/approvals/{id}/refuse"): plain("/api/approvals/999999/refuse", {404}),
+        ("POST", "/api/approvals/{id}/withdraw"): plain("/api/approvals/999999/withdraw", {404}),
+        ("POST", "/api/operators"): sent("/api/operators", {"person": person, "roles": ["audit"]},
+                                         {202}),
+        ("POST", "/api/operators/{person}/roles"): sent(
+            f"/api/operators/{person}/roles", {"roles": ["audit"]}, {404}),
+        ("DELETE", "/api/operators/passkeys/{id}"): plain("/api/operators/passkeys/1", {404}),
+        ("POST", "/api/backup"): sent("/api/backup", {}),
+        ("POST", "/api/gate/bypass"): sent("/api/gate/bypass", {
+            "route": 1, "minutes": 0, "note": "uninvited"}, {400}),
+        ("DELETE", "/api/gate/bypass/{id}"): plain("/api/gate/bypass/1", {404}),
+        ("POST", "/api/gate/bypass/{id}/review"): sent("/api/gate/bypass/1/review", note, {404}),
+        ("POST", "/api/gate/break-glass/{session}/review"): sent(
+            "/api/gate/break-glass/1/review", note, {404}),
         ("GET", "/api/incidents/{id}"): plain(at),
         ("POST", "/api/incidents/{id}/notes"): sent(f"{at}/notes", note),
         ("POST", "/api/incidents/{id}/close"): sent(f"{at}/close", note),
         ("GET", "/api/journal/proof"): plain("/api/journal/proof?index=0"),
-        ("GET", "/api/scope"): plain(f"/api/scope?principal=person:{cast.demo.at('staff.id')}"),
-        ("GET", "/api/who-read"): plain(
+        ("GET", "/api/scope"): read(f"/api/scope?principal=person:{cast.demo.at('staff.id')}"),
+        ("GET", "/api/who-read"): read(
             f"/api/who-read?data_subject=customer:{cast.demo.at('customer.id')}"),
-        ("GET", "/api/people/{id}"): plain(f"/api/people/{person}"),
+        ("GET", "/api/people/{id}"): read(f"/api/people/{person}"),
         ("GET", "/api/people/{id}/leave-preview"): plain(f"/api/people/{person}/leave-preview"),
         ("POST", "/api/people/{id}/leave"): sent(f"/api/people/{people[1]}/leave", {}),
         ("POST", "/api/reload"): plain("/api/reload"),
@@ -121,7 +155,13 @@ def fixed(cast):
     found = {("ANY", path): plain(path.replace("{*rest}", "no/such/thing"), {404})
              for path in ("/api", "/api/", "/api/{*rest}",
                           "/scim/v2", "/scim/v2/", "/scim/v2/{*rest}")}
+    found |= {("POST", path): Call(path.replace("{id}", "1").replace("{person}", "1"),
+                                   FORM + OURS, b"", OPENED) for path in PERSONS}
     return found | {
+        ("GET", "/console/approvals/{id}"): plain("/console/approvals/999999", {404}),
+        ("GET", "/console/oidc/start"): plain("/console/oidc/start", OPENED),
+        ("GET", "/console/oidc/callback"): plain("/console/oidc/callback", OPENED),
+        ("GET", "/console/enrol"): plain("/console/enrol", OPENED),
         ("GET", "/scim/v2/ResourceTypes/{name}"): plain("/scim/v2/ResourceTypes/User"),
         ("GET", "/scim/v2/Schemas/{id}"): plain(f"/scim/v2/Schemas/{SCHEMA}"),
         ("GET", "/journal/tile/{*path}"): plain("/journal/tile/0/000.p/1"),
@@ -129,8 +169,6 @@ def fixed(cast):
         ("GET", "/console/{*rest}"): plain("/console/no/such/page", {404}),
         ("GET", "/console/assets/{*path}"): plain("/console/assets/ward.css"),
         ("POST", "/console/sign-out"): Call("/console/sign-out", OURS, b"", None),
-        ("POST", "/console/sign-in"): Call("/console/sign-in", FORM + OURS, form(
-            {"token": cast.keys["operator"]["true"]}), None),
         ("POST", "/oauth/token"): Call("/oauth/token", FORM, b"", None),
     }
 
@@ -157,10 +195,13 @@ async def state(cast):
         found[path] = (await api.get(path)).good()
     for one in found["/api/people?limit=200"]["items"]:
         found[one["id"]] = (await api.get(f"/api/people/{one['id']}")).good()
+        # A look at a person is recorded: those of this function are not counted below.
+        cast.own_reads += 1
     users = await cast.plain.get("/scim/v2/Users", bearer(cast.keys["scim"]["true"]))
     found["/scim/v2/Users"] = users.good()
     health = (await api.get("/api/journal/health")).good()
-    return {name: lasting(one) for name, one in found.items()}, health["records"]
+    records = health["records"] - cast.own_reads
+    return {name: lasting(one) for name, one in found.items()}, records
 
 
 def lasting(value):

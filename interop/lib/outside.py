@@ -29,9 +29,12 @@ READY_SECONDS = 240
 STOP_SECONDS = 30
 ANSWER_SECONDS = 30
 ANSWER_BYTES_MAX = 64 << 20
+# What is read for: scope, who-read, accesses and people ask for it.
+PURPOSE = [("Ward-Purpose", "interop")]
 
 
 # --- the table -----------------------------------------------------------------------------------
+
 
 class Checks:
     """What was claimed and what came out; says so at once and counts at the end."""
@@ -365,7 +368,13 @@ class Demo:
         return Client(self.at("shop_url"), bearer, headers)
 
     def api(self):
-        return Client(self.at("api_url"), self.at("admin_token"))
+        """The first operator's API key; the second consents to what is held."""
+        from operators import Approving  # WHY here: it leans on this file.
+        return Approving(self, self.at("api_url"), self.at("admin_token"))
+
+    def alone(self):
+        """The first operator's API key, and nobody who consents."""
+        return Client(self.at("api_url"), self.at("admin_token"), PURPOSE)
 
     def scim(self):
         return Client(self.at("scim_url"), self.at("scim_token"))

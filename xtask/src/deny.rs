@@ -1,7 +1,8 @@
 //! What the lock file may hold: licences, sources, banned packages, duplicate versions.
 //!
-//! Reads `xtask/deny.txt`, `xtask/duplicates.txt` and `cargo metadata --locked`. Licences,
-//! sources and bans are judged for every platform; duplicates for Linux, where the product runs.
+//! Reads `xtask/deny.txt`, `xtask/duplicates.txt`, `cargo metadata --locked` and `cargo tree`.
+//! Licences, sources and bans are judged for every platform; duplicates for Linux, where the
+//! product runs. A package that the lock file names and no build can reach is passed over.
 //! It must never pass a package it cannot read. Best test: `deny/tests.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,10 @@ use spdx::{Expression, LicenseReq, ParseMode};
 
 use crate::house::{House, lines, settle};
 use crate::metadata::{Metadata, Package};
+use crate::run;
 
+/// Where the product runs.
+const LINUX: &str = "x86_64-unknown-linux-gnu";
 /// The one place packages come from, as the lock file names it.
 const SOURCE: &str = concat!("registry+https://github.com/rust-lang/crates", ".io-index");
 
@@ -19,19 +23,38 @@ const SOURCE: &str = concat!("registry+https://github.com/rust-lang/crates", ".i
 pub fn run(house: &House) -> Result<()> {
     let rules = Rules::parse(&house.read("xtask/deny.txt")?)?;
     let listed = parse_duplicates(&house.read("xtask/duplicates.txt")?)?;
-    let everywhere = Metadata::ask(house, &[])?;
-    let linux = Metadata::ask(house, &["--filter-platform", "x86_64-unknown-linux-gnu"])?;
+    let everywhere = built(Metadata::ask(house, &[])?, &tree(house, "all")?);
+    let linux = built(Metadata::ask(house, &["--filter-platform", LINUX])?, &tree(house, LINUX)?);
     let mut faults: Vec<String> =
-        everywhere.packages.iter().flat_map(|package| rules.faults(package)).collect();
-    faults.extend(duplicates(&listed, &linux.packages));
+        everywhere.iter().flat_map(|package| rules.faults(package)).collect();
+    faults.extend(duplicates(&listed, &linux));
     settle("deny", &faults)?;
     println!(
         "deny: {} packages ({} on Linux), {} in more than one version",
-        everywhere.packages.len(),
-        linux.packages.len(),
+        everywhere.len(),
+        linux.len(),
         listed.len()
     );
     Ok(())
+}
+
+/// Every package that some build of the workspace compiles for a target, as `NAME vVERSION ...`.
+fn tree(house: &House, target: &str) -> Result<String> {
+    let words = ["tree", "--locked", "--workspace", "--edges", "normal,build,dev"];
+    let shape = ["--prefix", "none", "--format", "{p}", "--target", target];
+    run::answer(house.command("cargo", &[&words[..], &shape[..]].concat()))
+}
+
+/// The packages that [`tree`] names. The lock file, and with it `cargo metadata`, also names what
+/// a weak feature (`ring?/alloc`) would touch if something else brought it: nothing does.
+fn built(metadata: Metadata, tree: &str) -> Vec<Package> {
+    let parted = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    let named: BTreeSet<(String, String)> = tree.lines().filter_map(parted).collect();
+    let is_built = |it: &Package| named.contains(&(it.name.clone(), it.version.clone()));
+    metadata.packages.into_iter().filter(is_built).collect()
 }
 
 /// `deny.txt`.

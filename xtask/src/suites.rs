@@ -39,7 +39,7 @@ pub fn run(house: &House, names: &[String], count: &mut Count) -> Result<()> {
         println!("suites: none listed");
         return Ok(());
     }
-    house.cargo("build --quiet --release --locked --workspace --bins")?;
+    house.cargo("build --quiet --release --locked --workspace --bins --examples")?;
     let mut failed = Vec::new();
     for suite in suites.iter().filter(|it| names.is_empty() || names.contains(&it.name)) {
         let mut closing = None;

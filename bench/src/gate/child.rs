@@ -126,6 +126,7 @@ fn gate(
         policies: Arc::new(policies),
         catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
         exposures,
+        bypasses: ward_gate::bypass::Bypasses::default(),
         mint: Arc::new(Mint { keys: Arc::clone(&world.keys), ledger: world.ledger.clone() }),
         audience: world::AUDIENCE.into(),
         clock: Arc::new(machine::now),

@@ -52,6 +52,24 @@ fn each_package_is_judged() {
 }
 
 #[test]
+fn only_what_can_be_built_is_judged() {
+    let json = serde_json::json!({
+        "workspace_members": [],
+        "packages": [
+            {"id": "a", "name": "a", "version": "1.0.0", "dependencies": []},
+            {"id": "b", "name": "b", "version": "1.0.0", "dependencies": []},
+            {"id": "b", "name": "b", "version": "2.0.0", "dependencies": []},
+            {"id": "ring", "name": "ring", "version": "0.17.14", "dependencies": []},
+        ],
+    });
+    let tree =
+        "a v1.0.0 (/some/where)\nb v2.0.0 (proc-macro)\n\n[dev-dependencies]\na v1.0.0 (*)\n";
+    let left = built(Metadata::parse(&json.to_string()).unwrap(), tree);
+    let left: Vec<_> = left.iter().map(|it| (it.name.as_str(), it.version.as_str())).collect();
+    assert_eq!(left, [("a", "1.0.0"), ("b", "2.0.0")]);
+}
+
+#[test]
 fn the_list_of_duplicates_is_exact() {
     let packages: Vec<Package> =
         [("a", "1.0.0"), ("a", "2.0.0"), ("b", "1.0.0"), ("c", "1.0.0"), ("c", "1.1.0")]
