@@ -170,6 +170,38 @@ impl Journal {
         read::records(&self.inner.shared, from, max)
     }
 
+    /// The records of leaves `start..end`, as far as they are acknowledged.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn between(&self, start: i64, end: i64) -> Result<Vec<(Position, Record)>, ReadError> {
+        let mut records: Vec<(Position, Record)> = Vec::new();
+        let mut from = start;
+        while from < end {
+            let part = self.read(LeafIndex(from), usize::try_from(end - from).unwrap_or(0))?;
+            let Some((last, _)) = part.last() else { break };
+            from = last.index.0.saturating_add(1);
+            records.extend(part);
+        }
+        Ok(records)
+    }
+
+    /// The first leaf of journal time `time` or later: journal time never runs back.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn first_at(&self, time: UnixMillis) -> Result<LeafIndex, ReadError> {
+        let (mut low, mut high) = (0, self.head().borrow().0);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.read(LeafIndex(middle), 1)?.first() {
+                Some((at, _)) if at.time < time => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(LeafIndex(low))
+    }
+
     /// Tells the clock: for jumps, for the checkpoint of this second, and to try again what a full
     /// disk refused. Cheap. The journal's own timer does the last two when nobody calls this.
     pub fn tick(&self, now: UnixMillis) {

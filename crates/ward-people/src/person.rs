@@ -50,6 +50,25 @@ pub struct PersonRow {
 }
 
 impl PersonRow {
+    /// Who has `user_name` from `now` on, active, and of whom nothing more is told.
+    #[must_use]
+    pub const fn named(id: PersonId, user_name: String, now: UnixMillis) -> Self {
+        Self {
+            id,
+            user_name,
+            external_id: None,
+            display_name: None,
+            formatted: None,
+            family_name: None,
+            given_name: None,
+            emails: Vec::new(),
+            created: now,
+            modified: now,
+            deleted: false,
+            state: PersonState::Active,
+        }
+    }
+
     /// `userName` as uniqueness and search compare it.
     #[must_use]
     pub fn folded_user_name(&self) -> String {

@@ -10,7 +10,7 @@ mod incidents;
 mod now;
 pub mod people;
 mod record;
-mod search;
+pub mod search;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ward_model::word::{ApiKeyKind, PersonState};
+use ward_model::word::ApiKeyKind;
 use ward_model::{PrincipalKind, PrincipalName, Roles};
 use ward_tokens::ApiKeyAsk;
 
@@ -73,20 +73,7 @@ fn first_operator(set: Set, file: &Path, user_name: &str) -> Result<String> {
     let app = assemble::app(set, file.to_owned(), rooms)?;
     let now = clock::now();
     let person = ward_people::person::id_from_random(clock::random());
-    let row = ward_people::PersonRow {
-        id: person,
-        user_name: user_name.to_owned(),
-        external_id: None,
-        display_name: None,
-        formatted: None,
-        family_name: None,
-        given_name: None,
-        emails: Vec::new(),
-        created: now,
-        modified: now,
-        deleted: false,
-        state: PersonState::Active,
-    };
+    let row = ward_people::PersonRow::named(person, user_name.to_owned(), now);
     wait_for(app.people.join(row, true))?;
     let ask = ApiKeyAsk {
         kind: ApiKeyKind::Operator,

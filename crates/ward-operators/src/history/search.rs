@@ -3,7 +3,7 @@
 //! Each call reads a bounded number of leaves and says where it stopped. Best test: `tests.rs`.
 
 use ward_journal::{Journal, ReadError};
-use ward_model::{ApiKeyId, LeafIndex, Position, Record, UnixMillis};
+use ward_model::{ApiKeyId, LeafIndex, UnixMillis};
 
 use super::{Entry, SharedHistory, Wanted, entry};
 use crate::limits::{LISTED_LEAVES_MAX, READ_BLOCK_LEAVES, SEARCH_LEAVES_MAX};
@@ -44,7 +44,7 @@ pub(super) fn page_within(
     if page.entries.len() < more.limit && found.floor > LeafIndex(0) {
         let mut below = more.before.unwrap_or(found.floor).min(found.floor);
         if let Some(to) = more.to {
-            below = below.min(first_at(journal, to)?);
+            below = below.min(journal.first_at(to)?);
         }
         older(journal, history, &more, below, leaves_max, &mut page)?;
     }
@@ -70,7 +70,7 @@ fn older(
     let mut end = below.0;
     while end > floor {
         let start = end.saturating_sub(READ_BLOCK_LEAVES).max(floor);
-        for (at, record) in block(journal, start, end)?.into_iter().rev() {
+        for (at, record) in journal.between(start, end)?.into_iter().rev() {
             if wanted.from.is_some_and(|from| at.time < from) {
                 (page.next, page.searched_to) = (None, None);
                 return Ok(());
@@ -113,9 +113,9 @@ pub fn listed(
     (from, to): (Option<UnixMillis>, Option<UnixMillis>),
     max: usize,
 ) -> Result<Listed, ReadError> {
-    let start = from.map_or(Ok(LeafIndex(0)), |from| first_at(journal, from))?.max(at);
+    let start = from.map_or(Ok(LeafIndex(0)), |from| journal.first_at(from))?.max(at);
     let head = LeafIndex(journal.head().borrow().0);
-    let end = to.map_or(Ok(head), |to| first_at(journal, to))?.min(head);
+    let end = to.map_or(Ok(head), |to| journal.first_at(to))?.min(head);
     let in_memory = history.read(|it| {
         (start >= it.floor())
             .then(|| it.leaves(start).map(|at| at.index).take_while(|at| *at < end).collect())
@@ -145,37 +145,12 @@ fn scanned(
     let (mut from, mut leaves) = (start.0, Vec::new());
     while from < stop && leaves.len() <= max {
         let until = stop.min(from.saturating_add(READ_BLOCK_LEAVES));
-        let told = block(journal, from, until)?
+        let told = journal
+            .between(from, until)?
             .into_iter()
             .filter_map(|(at, record)| entry(at, &record, is_operators).map(|it| it.index));
         leaves.extend(told);
         from = until;
     }
     Ok((leaves, LeafIndex(from)))
-}
-
-/// The records of leaves `start..end`.
-fn block(journal: &Journal, start: i64, end: i64) -> Result<Vec<(Position, Record)>, ReadError> {
-    let mut records: Vec<(Position, Record)> = Vec::new();
-    let mut from = start;
-    while from < end {
-        let part = journal.read(LeafIndex(from), usize::try_from(end - from).unwrap_or(0))?;
-        let Some((last, _)) = part.last() else { break };
-        from = last.index.0.saturating_add(1);
-        records.extend(part);
-    }
-    Ok(records)
-}
-
-/// The first leaf of journal time `time` or later: journal time never runs back.
-fn first_at(journal: &Journal, time: UnixMillis) -> Result<LeafIndex, ReadError> {
-    let (mut low, mut high) = (0, journal.head().borrow().0);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match journal.read(LeafIndex(middle), 1)?.first() {
-            Some((at, _)) if at.time < time => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(LeafIndex(low))
 }

@@ -11,8 +11,8 @@ use axum::extract::{Path, Query, Request, State};
 use axum::routing::{any, get};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use serde_json::Value;
+use ward_model::PersonId;
 use ward_model::word::PersonState;
-use ward_model::{PersonId, UnixMillis};
 
 use crate::life::People;
 use crate::limits::{BODY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX};
@@ -145,7 +145,7 @@ async fn create_user<E: Outside>(people: &People<E>, request: Request) -> Answer
     let query = Asked::of(request.uri())?;
     let body = body(request).await?;
     let now = people.outside().now();
-    let row = blank(id_from_random(people.outside().random()), now);
+    let row = PersonRow::named(id_from_random(people.outside().random()), String::new(), now);
     let draft = Draft::replace(row, &body)?;
     let active = draft.active.unwrap_or(true);
     let row = PersonRow { state: state_of(active), ..draft.row };
@@ -192,7 +192,7 @@ async fn write_user<E: Outside>(
     let body = body(request).await?;
     let before = match known_row(people, person).await {
         Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => {
-            let row = PersonRow { user_name: "-".into(), ..blank(person, signalled_at) };
+            let row = PersonRow::named(person, "-".into(), signalled_at);
             let asked = apply(row.clone(), &body)?;
             return leave_blind(people, asked, &row, error).await;
         }
@@ -270,23 +270,6 @@ async fn known_row<E: Outside>(
     let row = row.ok_or(Unavailable { what: "store" })?;
     let gone = row.deleted && people.read(|it| it.is_out(person));
     if gone { Err(ScimError::not_found()) } else { Ok(row) }
-}
-
-fn blank(id: PersonId, now: UnixMillis) -> PersonRow {
-    PersonRow {
-        id,
-        user_name: String::new(),
-        external_id: None,
-        display_name: None,
-        formatted: None,
-        family_name: None,
-        given_name: None,
-        emails: Vec::new(),
-        created: now,
-        modified: now,
-        deleted: false,
-        state: PersonState::Active,
-    }
 }
 
 const fn state_of(active: bool) -> PersonState {

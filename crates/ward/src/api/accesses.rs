@@ -7,17 +7,14 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Response, Uri};
 use serde_json::{Value, json};
 use ward_model::word::Provenance;
-use ward_model::{AccessId, Caller, LeafIndex, ProblemKind, Record, UnixMillis};
+use ward_model::{AccessId, Caller, ProblemKind};
 
 use super::query::{Query, text_of};
 use super::{Answer, blocking, finish, input, unavailable};
 use crate::app::App;
-use crate::clock;
+use crate::facts::search;
 use crate::reads::{Asked, Named, let_out};
-use crate::view::recent::{Seen, Wanted, fold};
-
-/// How long after its id was made an access is looked for in the journal, milliseconds.
-const LATE_MS: i64 = 120_000;
+use crate::view::recent::{Seen, Wanted};
 
 /// `GET /api/accesses/{id}`.
 pub async fn one(
@@ -65,37 +62,7 @@ pub fn find(app: &App, id: AccessId) -> Result<Option<Seen>, ward_journal::ReadE
     if let Some(seen) = app.recent.one(id) {
         return Ok(Some(seen));
     }
-    let time = clock::access_time(id);
-    let end = first_at(app, time.plus_ms(LATE_MS))?;
-    let mut at = first_at(app, time)?;
-    let mut rows = Vec::new();
-    while at < end {
-        let batch = app.journal.read(at, 4096)?;
-        let Some((last, _)) = batch.last() else { break };
-        at = LeafIndex(last.index.0 + 1);
-        rows.extend(batch.into_iter().filter_map(|(at, record)| match record {
-            Record::AccessRow(row) if row.access == id => Some((at, row)),
-            _ => None,
-        }));
-        // Rows of one access stand next to each other.
-        if rows.last().is_some_and(|(_, row)| row.row + 1 == row.rows) {
-            break;
-        }
-    }
-    Ok(fold(rows))
-}
-
-/// The first leaf of journal time `time` or later, by binary search: journal time never runs back.
-fn first_at(app: &App, time: UnixMillis) -> Result<LeafIndex, ward_journal::ReadError> {
-    let (mut low, mut high) = (0, app.journal.head().borrow().0);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match app.journal.read(LeafIndex(middle), 1)?.first() {
-            Some((at, _)) if at.time < time => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(LeafIndex(low))
+    search::by_id(&app.journal, id)
 }
 
 /// Distinct data subjects of an access.

@@ -3,7 +3,7 @@
 
 use ward_journal::{Journal, ReadError};
 use ward_model::record::AccessRow;
-use ward_model::{AccessId, LeafIndex, Position, Record, UnixMillis};
+use ward_model::{AccessId, LeafIndex, Position, Record};
 
 use crate::clock;
 use crate::view::recent::{Line, Seen, fold};
@@ -60,7 +60,7 @@ fn older_within(
     let mut found = Older::default();
     while end > floor {
         let start = end.saturating_sub(bounds.block).max(floor);
-        let block = block(journal, start, end)?;
+        let block = journal.between(start, end)?;
         let reached = block.first().map(|(at, _)| *at);
         for (at, record) in block.into_iter().rev() {
             if let Record::AccessRow(row) = record
@@ -80,31 +80,18 @@ fn older_within(
     Ok(found)
 }
 
-/// The records of leaves `start..end`.
-fn block(journal: &Journal, start: i64, end: i64) -> Result<Vec<(Position, Record)>, ReadError> {
-    let mut records: Vec<(Position, Record)> = Vec::new();
-    let mut from = start;
-    while from < end {
-        let part = journal.read(LeafIndex(from), usize::try_from(end - from).unwrap_or(0))?;
-        let Some((last, _)) = part.last() else { break };
-        from = last.index.0.saturating_add(1);
-        records.extend(part);
-    }
-    Ok(records)
-}
-
 /// An access by the time in its id.
 ///
 /// # Errors
 /// [`ReadError`].
 pub fn by_id(journal: &Journal, id: AccessId) -> Result<Option<Seen>, ReadError> {
     let made = clock::access_time(id);
-    let end = first_at(journal, made.plus_ms(LATE_MS))?;
-    let mut from = first_at(journal, made)?;
+    let end = journal.first_at(made.plus_ms(LATE_MS))?.0;
+    let mut from = journal.first_at(made)?.0;
     let mut rows = Vec::new();
     while from < end {
         let until = end.min(from.saturating_add(BLOCK_LEAVES));
-        let records = block(journal, from, until)?;
+        let records = journal.between(from, until)?;
         rows.extend(records.into_iter().filter_map(|(at, record)| match record {
             Record::AccessRow(row) if row.access == id => Some((at, row)),
             _ => None,
@@ -115,19 +102,6 @@ pub fn by_id(journal: &Journal, id: AccessId) -> Result<Option<Seen>, ReadError>
         from = until;
     }
     Ok(fold(rows))
-}
-
-/// The first leaf of journal time `time` or later: journal time never runs back.
-fn first_at(journal: &Journal, time: UnixMillis) -> Result<i64, ReadError> {
-    let (mut low, mut high) = (0, journal.head().borrow().0);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match journal.read(LeafIndex(middle), 1)?.first() {
-            Some((at, _)) if at.time < time => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ward_journal::Options;
 use ward_journal::testing::FaultDisk;
-use ward_model::{Reason, Secret, Verdict};
+use ward_model::{Reason, Secret, UnixMillis, Verdict};
 use ward_tlog::NoteSigner;
 
 use super::*;
