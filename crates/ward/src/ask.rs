@@ -1,8 +1,9 @@
 //! Commands that ask a running Ward: each is one call and a way to print its answer.
 
+mod keys;
 mod operators;
+mod tokens;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,11 +12,13 @@ use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::cli::{Gate, Incidents, Keys, People, Remote, Scope, Store, Subjects, Tokens, WhoRead};
+use crate::cli::{Gate, Incidents, People, Remote, Scope, Store, Subjects, WhoRead};
 use crate::client::{Client, WAIT_EVERY};
 use crate::say;
 
+pub use keys::keys;
 pub use operators::{approvals, operators};
+pub use tokens::tokens;
 
 /// A client for the address and credential of a command.
 ///
@@ -112,65 +115,6 @@ pub async fn people(command: People) -> Result<()> {
         People::Leave { person, remote } => {
             let path = format!("/api/people/{}/leave", in_url(&person));
             show(&remote, &client(&remote)?.post(&path, &json!({})).await?.ok()?, whole)
-        }
-    }
-}
-
-/// `ward keys`.
-///
-/// # Errors
-/// Ward does not answer, or refuses; the PEM file cannot be read.
-pub async fn keys(command: Keys) -> Result<()> {
-    match command {
-        Keys::List(remote) => {
-            let answer = client(&remote)?.get("/api/keys").await?.ok()?;
-            let columns = ["key", "kid", "alg", "purpose", "source", "state", "live_tokens"];
-            show(&remote, &answer, |all| table(all, "keys", &columns))
-        }
-        Keys::Import { pem, issuer, holder, grandfather_days, life_seconds, activate, remote } => {
-            let text =
-                std::fs::read_to_string(&pem).with_context(|| format!("{}", pem.display()))?;
-            let window = grandfather_days.map(|days| {
-                json!({
-                    "cut_over": crate::clock::now().seconds(),
-                    "life_seconds": life_seconds, "window_days": days,
-                })
-            });
-            let body = json!({
-                "pem": text, "issuer": issuer, "holders": holder, "activate": activate,
-                "grandfathering": window,
-            });
-            show(&remote, &client(&remote)?.post("/api/keys/import", &body).await?.ok()?, whole)
-        }
-        Keys::Rotate { kid, remote } => {
-            let path = format!("/api/keys/{}/rotate", in_url(&kid));
-            show(&remote, &client(&remote)?.post(&path, &json!({})).await?.ok()?, whole)
-        }
-        Keys::Compromised { kid, remote } => {
-            let path = format!("/api/keys/{}/compromised", in_url(&kid));
-            show(&remote, &client(&remote)?.post(&path, &json!({})).await?.ok()?, whole)
-        }
-    }
-}
-
-/// `ward tokens`.
-///
-/// # Errors
-/// Ward does not answer, or refuses.
-pub async fn tokens(command: Tokens) -> Result<()> {
-    match command {
-        Tokens::Issue { kind, sub, audience, life_seconds, remote } => {
-            let body = json!({
-                "kind": kind, "sub": sub, "audience": audience, "life_seconds": life_seconds,
-            });
-            let answer = client(&remote)?.post("/api/tokens", &body).await?.ok()?;
-            show(&remote, &answer, |one| vec![word(one, "token")])
-        }
-        Tokens::Revoke(remote) => {
-            let mut token = String::new();
-            std::io::stdin().read_to_string(&mut token).context("standard input")?;
-            let body = json!({"token": token.trim()});
-            show(&remote, &client(&remote)?.post("/api/tokens/revoke", &body).await?.ok()?, whole)
         }
     }
 }
