@@ -268,6 +268,8 @@ fn sign(
         tenant: None,
         scope: Some("profile orders".into()),
         login: Some("L1".into()),
+        confirmation: None,
+        actors: Vec::new(),
         expires_at: NOW.plus_ms(3_600_000),
     };
     let header = layout::header(Algorithm::Es256, KID);

@@ -90,6 +90,8 @@ pub fn body(kind: PrincipalKind, id: &str) -> Result<TokenBody> {
         tenant: None,
         scope: None,
         login: Some("L1".into()),
+        confirmation: None,
+        actors: Vec::new(),
         expires_at: machine::now().plus_ms(3_600_000),
     })
 }

@@ -7,7 +7,7 @@
 //! Best test: `tests.rs` and `tests/ui` (each way around it does not compile).
 
 use ward_journal::Recorded;
-use ward_ledger::limits::{JTI_RANDOM_BYTES, TOKEN_BYTES_MAX};
+use ward_ledger::limits::{ACTORS_MAX, JTI_RANDOM_BYTES, TOKEN_BYTES_MAX};
 use ward_ledger::{Ledger, Locator, TokenBody, layout};
 use ward_model::record::{TokenIssued, TokenRevoked};
 use ward_model::word::{Cause, KeyState};
@@ -99,6 +99,10 @@ impl TokenSigner {
         Self { ledger, origins }
     }
 
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// The sequences it takes.
     #[must_use]
     pub const fn origins(&self) -> &Origins {
@@ -176,7 +180,7 @@ impl TokenSigner {
         let optional = [&body.tenant, &body.scope, &body.login];
         let claims = [&body.audience, &body.client_id].into_iter();
         let mut claims = claims.chain(optional.into_iter().flatten());
-        if claims.any(|claim| claim.len() > CLAIM_BYTES_MAX) {
+        if claims.any(|claim| claim.len() > CLAIM_BYTES_MAX) || body.actors.len() > ACTORS_MAX {
             return Err(SignError::TooLong);
         }
         Ok(())
@@ -199,12 +203,41 @@ impl<T> Withheld<T> {
         reason = "the proof is used up: one record, one token"
     )]
     pub fn open(self, recorded: Recorded<TokenIssued>, ledger: &Ledger) -> Result<T, Withdrawn> {
+        self.release(recorded.get(), ledger)
+    }
+
+    /// Opens a group with the record of these very issuances, in their order; each as
+    /// [`Withheld::open`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the proof is used up: one record, one group of tokens"
+    )]
+    pub fn open_all(
+        group: Vec<Self>,
+        recorded: Recorded<Vec<TokenIssued>>,
+        ledger: &Ledger,
+    ) -> Vec<Result<T, Withdrawn>> {
+        let mut rows = recorded.get().iter();
+        let opened = group.into_iter().map(|withheld| match rows.next() {
+            Some(row) => withheld.release(row, ledger),
+            None => Err(withheld.withdraw()),
+        });
+        opened.collect()
+    }
+
+    fn withdraw(&self) -> Withdrawn {
+        let TokenIssued { origin, sequence, .. } = self.issuance;
+        let cause = Cause::Withheld;
+        Withdrawn { revocation: TokenRevoked { origin, sequence, cause } }
+    }
+
+    fn release(self, recorded: &TokenIssued, ledger: &Ledger) -> Result<T, Withdrawn> {
         let row = &self.issuance;
         let seen = u64::try_from(row.revocations_seen).unwrap_or(0);
-        let revoked = ledger.revoked_since(seen, row.principal_key, row.client_key, row.key);
-        if revoked || recorded.get() != row {
-            let (origin, sequence, cause) = (row.origin, row.sequence, Cause::Withheld);
-            return Err(Withdrawn { revocation: TokenRevoked { origin, sequence, cause } });
+        let (principal, client) = (row.principal_key, row.client_key);
+        let revoked = ledger.revoked_since(seen, principal, client, row.key, row.issued_at);
+        if revoked || recorded != row {
+            return Err(self.withdraw());
         }
         drop(self.claim);
         Ok(self.inner)

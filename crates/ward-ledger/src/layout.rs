@@ -3,13 +3,13 @@
 //! The writer and the positional reader stand beside each other because they are one format.
 //! The reader runs over bytes the ledger already knows, so it may trust the order; it is no parser
 //! for anything else. FORMAT: RFC 9068 §2 (`at+jwt`), order jti, iss, sub, aud, iat, exp,
-//! client_id, kind, then tenant, scope, login if there. Best test: `tests` below.
+//! client_id, kind, then tenant, scope, cnf, login, act if there. Best test: `tests` below.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use ward_model::word::Algorithm;
-use ward_model::{PrincipalName, UnixMillis};
+use ward_model::{Confirmation, PrincipalName, Thumbprint, UnixMillis};
 
 use crate::base64;
 use crate::limits::JTI_CHARS;
@@ -33,8 +33,12 @@ pub struct TokenBody {
     pub tenant: Option<String>,
     /// `scope`, space-separated.
     pub scope: Option<String>,
+    /// `cnf` (RFC 7800 §3.1): whoever presents it must prove this.
+    pub confirmation: Option<Confirmation>,
     /// `login`: the login that stands behind it.
     pub login: Option<String>,
+    /// `act` (RFC 8693 §4.1): who acts for the principal, the latest first; empty: he himself.
+    pub actors: Vec<PrincipalName>,
     /// `exp`.
     pub expires_at: UnixMillis,
 }
@@ -72,12 +76,23 @@ pub fn signing_input(
     let _ = write!(json, ",\"iat\":{iat},\"exp\":{exp}");
     member(&mut json, "client_id", &body.client_id);
     member(&mut json, "kind", body.principal.kind.as_str());
-    let optional = [("tenant", &body.tenant), ("scope", &body.scope), ("login", &body.login)];
-    for (name, value) in optional {
+    let optional = |json: &mut String, name, value: &Option<String>| {
         if let Some(value) = value {
-            member(&mut json, name, value);
+            member(json, name, value);
         }
+    };
+    optional(&mut json, "tenant", &body.tenant);
+    optional(&mut json, "scope", &body.scope);
+    if let Some(it) = body.confirmation {
+        let _ = write!(json, ",\"cnf\":{{\"{}\":\"{}\"}}", it.member(), it.thumbprint());
     }
+    optional(&mut json, "login", &body.login);
+    for actor in &body.actors {
+        json.push_str(",\"act\":{\"sub\":");
+        text(&mut json, actor.id());
+        member(&mut json, "kind", actor.kind.as_str());
+    }
+    body.actors.iter().for_each(|_| json.push('}'));
     json.push('}');
     let mut out = String::with_capacity(header.len() + json.len() * 4 / 3 + 2);
     out.push_str(header);
@@ -142,11 +157,15 @@ pub(crate) struct Written<'a> {
 pub(crate) struct Positional<'a> {
     pub(crate) sub: Written<'a>,
     pub(crate) aud: Written<'a>,
+    pub(crate) iat: i64,
     pub(crate) exp: i64,
     pub(crate) client_id: Written<'a>,
     pub(crate) kind: Written<'a>,
     pub(crate) tenant: Option<Written<'a>>,
     pub(crate) scope: Option<Written<'a>>,
+    pub(crate) confirmation: Option<Confirmation>,
+    /// Whether a `login` stands there: Ward wrote it, so one was named when it was issued.
+    pub(crate) login: bool,
 }
 
 /// Reads claims that the ledger knows, from behind their `jti` on. `None` only if they were written
@@ -156,13 +175,30 @@ pub(crate) fn read(behind_jti: &[u8]) -> Option<Positional<'_>> {
     Written::take(rest, b",\"iss\":\"")?;
     let sub = Written::take(rest, b",\"sub\":\"")?;
     let aud = Written::take(rest, b",\"aud\":\"")?;
-    number(rest, b",\"iat\":")?;
+    let iat = number(rest, b",\"iat\":")?;
     let exp = number(rest, b",\"exp\":")?;
     let client_id = Written::take(rest, b",\"client_id\":\"")?;
     let kind = Written::take(rest, b",\"kind\":\"")?;
     let tenant = Written::take(rest, b",\"tenant\":\"");
     let scope = Written::take(rest, b",\"scope\":\"");
-    Some(Positional { sub, aud, exp, client_id, kind, tenant, scope })
+    let bound = rest.first_chunk() == Some(b",\"cnf\":{");
+    let confirmation = if bound { Some(confirmation(rest)?) } else { None };
+    let login = rest.first_chunk() == Some(b",\"login\":\"");
+    Some(Positional { sub, aud, iat, exp, client_id, kind, tenant, scope, confirmation, login })
+}
+
+/// WHY cold: most tokens are not bound, and pay one comparison of a word.
+#[cold]
+fn confirmation(rest: &mut &[u8]) -> Option<Confirmation> {
+    let key = Written::take(rest, b",\"cnf\":{\"jkt\":\"")
+        .map(|it| (it, Confirmation::Key as fn(_) -> _));
+    let certificate = || {
+        let written = Written::take(rest, b",\"cnf\":{\"x5t#S256\":\"")?;
+        Some((written, Confirmation::Certificate as fn(_) -> _))
+    };
+    let (written, method) = key.or_else(certificate)?;
+    *rest = rest.strip_prefix(b"}")?;
+    Thumbprint::from_ascii(written.bytes).map(method)
 }
 
 impl<'a> Written<'a> {
@@ -251,7 +287,9 @@ mod tests {
             client_id: "web".into(),
             tenant: Some("77".into()),
             scope: Some("orders read".into()),
+            confirmation: None,
             login: Some("L-1".into()),
+            actors: Vec::new(),
             expires_at: UnixMillis::from_seconds(2000),
         };
         let header = header(Algorithm::Es256, "k1");
@@ -264,6 +302,46 @@ mod tests {
             r#""tenant":"77","scope":"orders read","login":"L-1"}"#
         );
         assert_eq!(String::from_utf8(claims(&input)).unwrap(), want);
+        let actor = |kind, id: &str| PrincipalName::new(kind, id).unwrap();
+        let body = TokenBody {
+            confirmation: Some(Confirmation::Key(Thumbprint([0; 32]))),
+            actors: vec![actor(PrincipalKind::Service, "b"), actor(PrincipalKind::Person, "a")],
+            ..body
+        };
+        let input = signing_input(&header, JTI, "ward", &body, UnixMillis::from_seconds(1000));
+        let bound = want.replace(
+            r#","login":"L-1""#,
+            concat!(
+                r#","cnf":{"jkt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},"login":"L-1","#,
+                r#""act":{"sub":"b","kind":"service","act":{"sub":"a","kind":"person"}}"#
+            ),
+        );
+        assert_eq!(String::from_utf8(claims(&input)).unwrap(), bound);
+    }
+
+    #[test]
+    fn a_confirmation_that_cannot_be_read_is_no_token() {
+        let claims = |cnf: &str| {
+            format!(
+                r#"","iss":"w","sub":"1","aud":"s","iat":1,"exp":2,"client_id":"c","kind":"seller"{cnf}}}"#
+            )
+        };
+        let print = Thumbprint([7; 32]).to_string();
+        let none = read(claims("").as_bytes()).map(|it| it.confirmation);
+        assert_eq!(none, Some(None));
+        for (cnf, known) in [
+            (format!(r#","cnf":{{"jkt":"{print}"}}"#), true),
+            (format!(r#","cnf":{{"x5t#S256":"{print}"}}"#), true),
+            (format!(r#","cnf":{{"jkt":"{print}","kid":"1"}}"#), false),
+            (format!(r#","cnf":{{"kid":"{print}"}}"#), false),
+            (r#","cnf":{"jkt":"AA"}"#.into(), false),
+            (r#","cnf":{}"#.into(), false),
+        ] {
+            let claims = claims(&cnf);
+            let read = read(claims.as_bytes());
+            assert_eq!(read.is_some_and(|it| it.confirmation.is_some()), known, "{cnf}");
+            assert_eq!(read.is_some(), known, "{cnf}");
+        }
     }
 
     proptest! {
@@ -272,11 +350,20 @@ mod tests {
             sub in "[^\\p{Cc}]{1,20}", aud in ".{0,20}", client_id in ".{0,9}",
             tenant in proptest::option::of(".{0,9}"), scope in proptest::option::of(".{0,9}"),
             login in proptest::option::of(".{0,9}"), exp in 0i64..253_402_300_799,
+            bound in proptest::option::of((proptest::bool::ANY, proptest::array::uniform32(0u8..))),
+            acting in proptest::collection::vec("[^\\p{Cc}]{1,9}", 0..=crate::limits::ACTORS_MAX),
         ) {
+            let confirmation = bound.map(|(key, print)| match key {
+                true => Confirmation::Key(Thumbprint(print)),
+                false => Confirmation::Certificate(Thumbprint(print)),
+            });
+            let actor = |id| PrincipalName::new(PrincipalKind::Service, id).unwrap();
+            let actors: Vec<_> = acting.into_iter().map(actor).collect();
             let body = TokenBody {
                 principal: PrincipalName::new(PrincipalKind::Rider, sub.clone()).unwrap(),
                 audience: aud.clone(), client_id: client_id.clone(),
-                tenant: tenant.clone(), scope: scope.clone(), login,
+                tenant: tenant.clone(), scope: scope.clone(), login: login.clone(),
+                confirmation, actors: actors.clone(),
                 expires_at: UnixMillis::from_seconds(exp),
             };
             let input = signing_input("h.", JTI, "i\"ss\\", &body, UnixMillis::from_seconds(5));
@@ -292,7 +379,17 @@ mod tests {
             prop_assert_eq!(read.client_id.text().unwrap(), client_id);
             prop_assert!(read.kind.equals("rider"));
             prop_assert_eq!(read.tenant.map(|it| it.text().unwrap().into_owned()), tenant);
-            prop_assert_eq!(read.scope.map(|it| it.text().unwrap().into_owned()), scope);
+            let read_scope = read.scope.map(|it| it.text().unwrap().into_owned());
+            prop_assert_eq!(&read_scope, &scope);
+            prop_assert_eq!(read.confirmation, confirmation);
+            prop_assert_eq!(read.login, login.is_some());
+            let told = crate::Told::read(&compact(&input, &[0; 64])).unwrap();
+            prop_assert_eq!(told.jti, JTI);
+            prop_assert_eq!(told.principal, body.principal);
+            prop_assert_eq!((told.audience, told.client_id), (aud, client_id));
+            prop_assert_eq!(told.expires_at, body.expires_at);
+            prop_assert_eq!((told.scope, told.login), (scope, login));
+            prop_assert_eq!((told.confirmation, told.actors), (confirmation, actors));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The bounds of the ledger. Every piece of work on untrusted bytes is bounded by one of these.
 
+pub use ward_model::limits::{JSON_DEPTH_MAX, JSON_NAMES_MAX, JSON_VALUES_MAX};
+
 /// Longest compact JWS, bytes.
 pub const TOKEN_BYTES_MAX: usize = 4096;
 /// A 64-byte signature in base64url without padding, characters.
@@ -8,14 +10,10 @@ pub const SIGNATURE_CHARS: usize = 86;
 pub const SIGNATURE_BYTES: usize = 64;
 /// Longest decoded claims or header, bytes.
 pub const PART_BYTES_MAX: usize = TOKEN_BYTES_MAX / 4 * 3;
-/// Deepest nesting of foreign claims.
-pub const JSON_DEPTH_MAX: usize = 6;
-/// Most values in foreign claims, counted over all depths.
-pub const JSON_VALUES_MAX: usize = 256;
-/// Most names in one JSON object.
-pub const JSON_NAMES_MAX: usize = 64;
 /// Most audiences in one token.
 pub const AUDIENCES_MAX: usize = 16;
+/// Most actors in a chain of delegation (`act` within `act`).
+pub const ACTORS_MAX: usize = 4;
 /// Latest NumericDate, seconds: the end of the year 9999.
 pub const NUMERIC_DATE_MAX: i64 = 253_402_300_799;
 /// `jti`: characters and the bytes they stand for.
@@ -48,7 +46,14 @@ pub const ORIGIN_EPOCH_SECONDS: i64 = 1_767_225_600;
 pub const KEYS_MAX: usize = 1024;
 /// Longest window of grandfathering, milliseconds: 30 days.
 pub const GRANDFATHERING_MS_MAX: i64 = 30 * 86_400_000;
+/// Tokens known by a digest are dropped together when all that end within this have, milliseconds.
+pub const BUCKET_MS: i64 = 6 * 3_600_000;
+/// Most clients that tokens known by a digest were issued to.
+pub const CLIENTS_MAX: usize = 4096;
+/// How far the clock of a node that issued and of the one that restored may differ, milliseconds.
+pub const LOST_SKEW_MS: i64 = 120_000;
 
 const _: () = assert!(SIGNATURE_CHARS * 6 / 8 == SIGNATURE_BYTES);
 const _: () = assert!(JTI_CHARS * 6 / 8 == JTI_BYTES && JTI_BYTES == 16 + JTI_RANDOM_BYTES);
+const _: () = assert!(ACTORS_MAX < JSON_DEPTH_MAX);
 const _: () = assert!(SIGNATURE_CHARS + 4 < TOKEN_BYTES_MAX);

@@ -5,6 +5,7 @@
 //! no extension that changes what is signed. Never verifies; never panics; work is bounded by
 //! `limits.rs`. Source: RFC 7515 §§2-5, RFC 7519 §4, RFC 8725 §3. Best test: `token/tests.rs`.
 
+use ward_model::Confirmation;
 use ward_model::word::Algorithm;
 
 use crate::base64::Room;
@@ -83,6 +84,7 @@ pub(crate) struct Claims {
     pub(crate) client_id: Option<String>,
     pub(crate) tenant: Option<String>,
     pub(crate) scope: Option<String>,
+    pub(crate) confirmation: Option<Confirmation>,
 }
 
 /// Reads decoded claims strictly; `None` if one registered claim is malformed.
@@ -101,15 +103,16 @@ pub(crate) fn foreign_claims(bytes: &[u8]) -> Option<Claims> {
         client_id: owned("client_id")?,
         tenant: owned("tenant")?,
         scope: owned("scope")?,
+        confirmation: confirmation(&members)?,
     })
 }
 
-fn get<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
+pub(crate) fn get<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
     members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// `None`: of another type. `Some(None)`: not there.
-fn text<'a>(members: &'a [(String, Json)], name: &str) -> Option<Option<&'a str>> {
+pub(crate) fn text<'a>(members: &'a [(String, Json)], name: &str) -> Option<Option<&'a str>> {
     match get(members, name) {
         None => Some(None),
         Some(Json::Text(text)) => Some(Some(text)),
@@ -117,7 +120,7 @@ fn text<'a>(members: &'a [(String, Json)], name: &str) -> Option<Option<&'a str>
     }
 }
 
-fn numeric_date(members: &[(String, Json)], name: &str) -> Option<Option<i64>> {
+pub(crate) fn numeric_date(members: &[(String, Json)], name: &str) -> Option<Option<i64>> {
     match get(members, name) {
         None => Some(None),
         Some(Json::Integer(date)) if (0..=NUMERIC_DATE_MAX).contains(date) => Some(Some(*date)),
@@ -125,7 +128,19 @@ fn numeric_date(members: &[(String, Json)], name: &str) -> Option<Option<i64>> {
     }
 }
 
-fn audiences(members: &[(String, Json)]) -> Option<Vec<String>> {
+/// WHY one member exactly: a method that is passed over is a holder nobody asks for.
+pub(crate) fn confirmation(members: &[(String, Json)]) -> Option<Option<Confirmation>> {
+    match get(members, "cnf") {
+        None => Some(None),
+        Some(Json::Object(methods)) => match methods.as_slice() {
+            [(member, Json::Text(value))] => Confirmation::from_member(member, value).map(Some),
+            _ => None,
+        },
+        Some(_) => None,
+    }
+}
+
+pub(crate) fn audiences(members: &[(String, Json)]) -> Option<Vec<String>> {
     match get(members, "aud") {
         None => Some(Vec::new()),
         Some(Json::Text(text)) => Some(vec![text.clone()]),

@@ -2,7 +2,7 @@
 //!
 //! Duplicate names are refused at every depth, also when one is written with escapes; depth and
 //! number of values are bounded; nothing may follow. Source: RFC 7515 §4, RFC 8725 §2.
-//! Best test: `token/tests.rs`.
+//! Best test: `ward-ledger`, `token/tests.rs`.
 
 use core::cell::Cell;
 use core::fmt;
@@ -13,18 +13,26 @@ use crate::limits::{JSON_DEPTH_MAX, JSON_NAMES_MAX, JSON_VALUES_MAX};
 
 /// A JSON value. Numbers that are no 64-bit integers are only known to be there.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Json {
+pub enum Json {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool,
+    /// A 64-bit integer.
     Integer(i64),
+    /// Another number.
     Number,
+    /// A string.
     Text(String),
+    /// An array.
     List(Vec<Self>),
+    /// An object: its names are all different.
     Object(Vec<(String, Self)>),
 }
 
 /// Reads one object and nothing else; `None` for anything not strictly JSON within bounds.
-pub(crate) fn object(bytes: &[u8]) -> Option<Vec<(String, Json)>> {
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Vec<(String, Json)>> {
     let values = Cell::new(0);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let json = Strict { depth: 0, values: &values }.deserialize(&mut reader).ok()?;
