@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use ward_model::record::{AccessIntended, AccessRow, IntentClosed};
 use ward_model::word::{Outcome, Provenance};
-use ward_model::{AccessId, Position, Record, RouteNumber, TreeSize, UnixMillis, View};
+use ward_model::{AccessId, LeafIndex, Position, Record, RouteNumber, TreeSize, UnixMillis, View};
 
 use crate::block::Blocks;
 use crate::query::{By, Undecided};
@@ -154,9 +154,22 @@ impl View for ScopeView {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         inner.apply(at, record);
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
+
+    fn pass(&mut self, at: Position) {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).pass(at);
+    }
 }
 
 impl Inner {
+    fn pass(&mut self, at: Position) {
+        self.size = TreeSize(at.index.0.saturating_add(1));
+        self.blocks.push(at, None);
+    }
+
     fn apply(&mut self, at: Position, record: &Record) {
         self.size = TreeSize(at.index.0.saturating_add(1));
         let mut names = None;

@@ -17,7 +17,7 @@ use ward_model::record::{BypassOpened, EmergencyReviewed, SessionOpened};
 use ward_model::time::DAY_MS;
 use ward_model::word::SignInMethod;
 use ward_model::{
-    BypassId, PersonId, Position, Record, RouteNumber, SessionId, Text, UnixMillis, View,
+    BypassId, LeafIndex, PersonId, Position, Record, RouteNumber, SessionId, Text, UnixMillis, View,
 };
 
 use crate::limits::{
@@ -435,6 +435,14 @@ impl View for BypassView {
             }
             _ => {}
         }
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
+
+    fn pass(&mut self, at: Position) {
+        self.0.0.head.fetch_max(at.time.ms(), Ordering::AcqRel);
     }
 }
 

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ward_model::record::AccessRow;
 use ward_model::{
-    DataSubjectNumber, Position, PrincipalKind, PrincipalNumber, Record, UnixMillis, View,
+    DataSubjectNumber, LeafIndex, Position, PrincipalKind, PrincipalNumber, Record, UnixMillis,
+    View,
 };
 
 use crate::limits::PANES;
@@ -195,6 +196,10 @@ impl View for ExposureView {
                 window.read(row.data_subject, pane(budget, at.time));
             }
         }
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
     }
 }
 

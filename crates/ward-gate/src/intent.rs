@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ward_model::record::IntentClosed;
 use ward_model::word::Outcome;
-use ward_model::{AccessId, Position, Record, View};
+use ward_model::{AccessId, LeafIndex, Position, Record, View};
 
 /// The intents that nothing has closed. Cheap to clone.
 #[derive(Clone, Default)]
@@ -48,6 +48,10 @@ impl View for IntentView {
             }
             _ => {}
         }
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
     }
 }
 

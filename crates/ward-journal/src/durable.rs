@@ -36,6 +36,14 @@ impl Staged {
         if path.exists() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        Self::replacing(path)
+    }
+
+    /// Begins a file that will be `path`, in the place of the one that may be there; mode 0600.
+    ///
+    /// # Errors
+    /// The disk's own.
+    pub fn replacing(path: &Path) -> io::Result<Self> {
         let (dir, name) = split_path(path).ok_or(io::ErrorKind::InvalidInput)?;
         let new = dir.join(format!("{name}.new"));
         let mut options = OpenOptions::new();

@@ -49,7 +49,7 @@ pub use frame::fuzz_frame;
 pub use health::Health;
 pub use journal::Journal;
 pub use leaf::Leaf;
-pub use notes::Kept;
+pub use notes::{Kept, kept_at};
 pub use prove::{Proven, ProvenLeaf};
 pub use recorded::Recorded;
 pub use recover::{Options, Progress};

@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 
+use ward_model::TreeSize;
 use ward_tlog::limits::NOTE_BYTES_MAX;
 use ward_tlog::{Checkpoint, NoteSigner, SignedNote, Verifier};
 
@@ -124,6 +125,28 @@ fn note_in(content: &[u8]) -> Option<Kept> {
 /// Sizes at which files of checkpoints begin.
 pub(crate) fn files(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     firsts(disk, CHECKPOINTS, ".notes")
+}
+
+/// The checkpoint of exactly `size` leaves that was kept, its signature checked: what ties something
+/// made beside a journal to that journal. Reads one file of checkpoints.
+///
+/// # Errors
+/// [`OpenError`]: as at opening; the disk does not answer, or what it holds is damaged.
+pub fn kept_at(
+    disk: &dyn Disk,
+    size: TreeSize,
+    known: &[Verifier],
+) -> Result<Option<Kept>, OpenError> {
+    let io = |source| OpenError::Io { doing: "list checkpoints", source };
+    let Ok(size) = u64::try_from(size.0) else { return Ok(None) };
+    let begins = files(disk).map_err(io)?.into_iter().rev().find(|first| *first <= size);
+    let Some(first) = begins else { return Ok(None) };
+    let mut kept = read_file(disk, first)?.into_iter();
+    let found = kept.find(|it| it.checkpoint.size == size);
+    if let Some(kept) = &found {
+        kept.note.verify(known).map_err(OpenError::Checkpoint)?;
+    }
+    Ok(found)
 }
 
 /// The last checkpoint kept, its signature checked. Reads one or two files.

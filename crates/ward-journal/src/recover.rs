@@ -8,7 +8,8 @@
 use std::io;
 use std::sync::Arc;
 
-use ward_model::{DecodeError, Record, UnixMillis, View};
+use ward_model::record::{Row as _, TokenEntered, TokenIssued};
+use ward_model::{DecodeError, LeafIndex, Position, Record, UnixMillis, View};
 use ward_tlog::{Checkpoint, Frontier, Hash, NoteSigner, TileReader, Verifier, root_at};
 
 use crate::disk::{Disk, LockGuard, read_whole, write_all_at};
@@ -242,6 +243,8 @@ fn survey(
     tree: &mut Expected,
 ) -> Result<Survey, OpenError> {
     let starts = firsts(disk, SEGMENTS, ".seg").doing("list segments")?;
+    let needed = views.iter().map(|view| view.needs_issuances_from().0).min().unwrap_or(0);
+    let needed = u64::try_from(needed).unwrap_or(0);
     let mut found: Option<Survey> = None;
     let mut segments = Vec::new();
     for (at, first) in starts.iter().enumerate() {
@@ -258,7 +261,11 @@ fn survey(
         }
         let stop = walk(&bytes, header, segment.header_crc, time_ms, limit, |frame, offset| {
             segment.mark(frame.head.first, offset);
-            replay(&segment, frame, views, tree)
+            if frame.end() <= needed && frame.payloads().all(is_issuance) {
+                pass_over(&segment, frame, views, tree)
+            } else {
+                replay(&segment, frame, views, tree)
+            }
         })?;
         segment.set_end(stop.offset);
         if let (Some(_), Some(fault)) = (limit, stop.fault) {
@@ -291,6 +298,31 @@ fn load(disk: &dyn Disk, first: u64, root: &Key) -> Result<(Arc<Segment>, Vec<u8
     }
     let key = header.open_key(root).ok_or(OpenError::WrongKey)?;
     Ok((Arc::new(Segment::new(header, crc, key, file)), bytes))
+}
+
+/// Whether a payload is a record of an issuance: those that [`View::pass`] stands for.
+fn is_issuance(payload: &[u8]) -> bool {
+    let kind = payload.first_chunk().map(|kind| u16::from_le_bytes(*kind));
+    kind.is_some_and(|kind| [TokenIssued::KIND, TokenEntered::KIND].contains(&kind))
+}
+
+/// Takes in a frame of issuances that every view knows already or never looks at: its bytes were
+/// checked as any frame's, and its leaves go into the tree; its records are not decoded.
+fn pass_over(
+    segment: &Segment,
+    frame: &Frame<'_>,
+    views: &mut [Box<dyn View>],
+    tree: &mut Expected,
+) -> Result<(), OpenError> {
+    let time = UnixMillis::new(frame.head.time_ms);
+    for (index, payload) in (frame.head.first..).zip(frame.payloads()) {
+        tree.take(segment.key.expose(), index, frame.head.time_ms, payload)?;
+        let index = LeafIndex(i64::try_from(index).unwrap_or(i64::MAX));
+        for view in views.iter_mut() {
+            view.pass(Position { index, time });
+        }
+    }
+    Ok(())
 }
 
 /// Takes one frame in, exactly as the writer and the grower do.

@@ -6,6 +6,8 @@
 //! and not if principal, client or key was revoked meanwhile.
 //! Best test: `tests.rs` and `tests/ui` (each way around it does not compile).
 
+use std::sync::Arc;
+
 use ward_journal::Recorded;
 use ward_ledger::limits::{ACTORS_MAX, JTI_RANDOM_BYTES, TOKEN_BYTES_MAX};
 use ward_ledger::{Ledger, Locator, TokenBody, layout};
@@ -15,6 +17,7 @@ use ward_model::{Origin, PrincipalNumber, Secret, Sequence, UnixMillis};
 
 use crate::limits::{CLAIM_BYTES_MAX, LIFE_MS_MAX};
 use crate::origins::{Claim, Origins};
+use crate::statuses::StatusLists;
 use crate::store::ActiveKey;
 
 /// Why nothing was signed.
@@ -42,6 +45,7 @@ pub enum SignError {
 pub struct TokenSigner {
     ledger: Ledger,
     origins: Origins,
+    statuses: Option<Arc<StatusLists>>,
 }
 
 /// A signed token on its way to its principal. No `Debug`, no `Display`; erased when dropped.
@@ -96,7 +100,13 @@ impl TokenSigner {
     /// Signs tokens whose places are in `origins`.
     #[must_use]
     pub const fn new(ledger: Ledger, origins: Origins) -> Self {
-        Self { ledger, origins }
+        Self { ledger, origins, statuses: None }
+    }
+
+    /// Tells some audiences' tokens where their status stands.
+    #[must_use]
+    pub fn with_statuses(self, lists: StatusLists) -> Self {
+        Self { statuses: Some(Arc::new(lists)), ..self }
     }
 
     pub(crate) const fn ledger(&self) -> &Ledger {
@@ -131,7 +141,10 @@ impl TokenSigner {
         let place = Locator { origin: claim.origin(), sequence: claim.sequence() };
         let jti = secret.seal_locator(place, entropy);
         let record = key.record();
-        let input = layout::signing_input(record.header(), &jti, &record.issuer, body, now);
+        let status = self.statuses.as_ref().and_then(|it| it.of(secret, place, body));
+        let (header, issuer) = (record.header(), &record.issuer);
+        let input =
+            layout::signing_input_with(header, &jti, issuer, body, now, status.as_ref());
         let signature = key.sign(input.as_bytes()).ok_or(SignError::Failed)?;
         let fingerprint = secret.fingerprint(input.as_bytes(), &signature);
         let raw = Secret::new(layout::compact(&input, &signature));

@@ -8,21 +8,26 @@
 
 use std::sync::Arc;
 
+use highway::HighwayHash as _;
 use ward_model::word::{IssuerMode, KeySource, KeyState};
 use ward_model::{
-    ApiKeyId, KeyNumber, Origin, PrincipalKey, PrincipalKind, PrincipalName, PrincipalNumber,
-    Reason, Sequence, UnixMillis,
+    ApiKeyId, Confirmation, KeyNumber, Origin, PrincipalKey, PrincipalKind, PrincipalName,
+    PrincipalNumber, Reason, Sequence, ShortText, UnixMillis,
 };
 
 use crate::Ledger;
 use crate::api_key::is_api_key;
-use crate::base64::{Room, decode_array};
+use crate::base64::{Room, decode_array, decode_into};
+use crate::by_digest::{self, Digest};
 use crate::canonical::canonicalise;
-use crate::classify::{Gap, Miss, Missing, dropped};
+use crate::classify::{Gap, Miss, Missed, Missing, dropped};
+use crate::entered::{Presented, Told};
+use crate::foreign;
 use crate::keys::Key;
 use crate::layout::{self, Positional, Written};
 use crate::limits::{SIGNATURE_BYTES, TOKEN_BYTES_MAX};
 use crate::locator::Locator;
+use crate::secret::never_empty;
 use crate::slots::Found;
 use crate::state::{Shared, Snapshot};
 use crate::token::{self, Claims};
@@ -60,14 +65,21 @@ pub struct Bearer {
 /// Proof that a credential was issued by Ward and is live. Made by the check only; not `Clone`.
 #[derive(Debug)]
 pub struct Issued {
-    bearer: Bearer,
-    tenant: Option<String>,
-    scope: Option<String>,
-    expires_at: UnixMillis,
-    mode: IssuerMode,
+    pub(crate) bearer: Bearer,
+    pub(crate) tenant: Option<ShortText>,
+    pub(crate) scope: Option<ShortText>,
+    pub(crate) confirmation: Option<Confirmation>,
+    pub(crate) expires_at: UnixMillis,
+    pub(crate) mode: IssuerMode,
+    pub(crate) login_proven: bool,
 }
 
 impl Issued {
+    /// Whether a login stands behind it: of tokens alone, and of those alone whose issuance says so.
+    #[must_use]
+    pub const fn login_proven(&self) -> bool {
+        self.login_proven
+    }
     /// Whom it stands for.
     #[must_use]
     pub const fn bearer(&self) -> &Bearer {
@@ -111,12 +123,18 @@ impl Issued {
     /// `scope`, space-separated.
     #[must_use]
     pub fn scope(&self) -> &str {
-        self.scope.as_deref().unwrap_or_default()
+        self.scope.as_ref().map_or("", ShortText::as_str)
     }
     /// `tenant`.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref()
+        self.tenant.as_ref().map(ShortText::as_str)
+    }
+    /// Whom it is bound to. A caller MUST see this proven before the credential may do anything:
+    /// the check knows the token, not who presents it.
+    #[must_use]
+    pub const fn confirmation(&self) -> Option<Confirmation> {
+        self.confirmation
     }
     /// When it ends.
     #[must_use]
@@ -200,8 +218,19 @@ impl Ledger {
         } else if self.shared.principal(key.owner_key).is_suspended {
             Reason::PrincipalSuspended
         } else {
-            let (tenant, scope, expires_at) = (None, None, key.expires_at);
-            return Checked::Pass(Issued { bearer, tenant, scope, expires_at, mode });
+            let terms = self.terms(key.id).filter(|terms| !terms.scope.is_empty());
+            let scope = terms.map(|terms| ShortText::from(terms.scope.as_str()));
+            let (tenant, confirmation) = (None, None);
+            let (expires_at, login_proven) = (key.expires_at, false);
+            return Checked::Pass(Issued {
+                bearer,
+                tenant,
+                scope,
+                confirmation,
+                expires_at,
+                mode,
+                login_proven,
+            });
         };
         Checked::Refuse(Refused { reason, miss: None, holder: Some(bearer), mode })
     }
@@ -214,6 +243,8 @@ pub enum Entered {
     Slot(Locator),
     /// It was let in by grandfathering (`TokenPinned::fingerprint`).
     Pin(i64),
+    /// It was entered by its digest, and ends then (`TokenEntered`).
+    Digest(Digest, UnixMillis),
 }
 
 impl Ledger {
@@ -221,6 +252,9 @@ impl Ledger {
     /// `None` for everything the ledger does not know, expired segments included.
     #[must_use]
     pub fn locate(&self, raw: &str) -> Option<Entered> {
+        if let Some((digest, expires_at)) = foreign::locate(&self.shared, raw) {
+            return Some(Entered::Digest(digest, expires_at));
+        }
         let snapshot = self.shared.snapshot.load();
         let parts = token::split(raw.as_bytes())?;
         let mut signature = decode_array::<SIGNATURE_BYTES>(parts.signature)?;
@@ -241,7 +275,15 @@ impl Ledger {
         {
             return Some(Entered::Slot(place));
         }
-        self.shared.pinned(fingerprint).map(|_| Entered::Pin(fingerprint.cast_signed()))
+        if self.shared.pinned(fingerprint).is_some() {
+            return Some(Entered::Pin(fingerprint.cast_signed()));
+        }
+        let digest = self.shared.digest(parts.signing_input, &signature)?;
+        let mut room = Room::new();
+        let claims = room.decode(parts.claims).and_then(token::foreign_claims)?;
+        let expires_at = UnixMillis::from_seconds(claims.exp?);
+        let found = self.shared.digests.find(digest, expires_at);
+        matches!(found, by_digest::Found::Entry(_)).then_some(Entered::Digest(digest, expires_at))
     }
 }
 
@@ -255,21 +297,29 @@ impl Look<'_> {
         let Some(parts) = token::split_at(raw, key.header.len()) else {
             return Refused::plain(Reason::Malformed);
         };
-        let place = layout::jti(parts.claims);
-        let place = place.and_then(|jti| self.shared.secret.open_locator(&jti));
+        let mut signature = [0; SIGNATURE_BYTES];
+        if !decode_into(parts.signature, &mut signature) {
+            return Refused::plain(Reason::Malformed);
+        }
+        let place = layout::place(parts.claims, &self.shared.secret);
         // WHY the slot first: its cache miss then runs beside the decoding and the hash.
         let found = place.map(|place| self.snapshot.find(place));
-        let Some(mut signature) = decode_array::<SIGNATURE_BYTES>(parts.signature) else {
-            return Refused::plain(Reason::Malformed);
-        };
-        let canonical = canonicalise(key.algorithm, &mut signature);
-        let fingerprint = self.shared.secret.fingerprint(parts.signing_input, &signature);
+        // WHY in this order: the two hashes are chains of multiplications, and what stands between
+        // their steps is worked off while they wait. Nothing read here is believed before the hit.
         let mut room = Room::new();
+        let behind = room.decode_text(layout::behind_jti(parts.claims));
+        let canonical = canonicalise(key.algorithm, &mut signature);
+        let mut hasher = self.shared.secret.hasher();
+        hasher.append(parts.signing_input);
+        let read = behind.and_then(layout::read);
+        let named = read.as_ref().map(|read| self.named(read));
+        hasher.append(&signature);
+        let fingerprint = never_empty(hasher.finalize64());
         if let (Some(Found::Slot(slot)), Some(place), true) = (found, place, canonical)
             && slot.fingerprint == fingerprint
-            && let Some(read) = room.decode(layout::behind_jti(parts.claims)).and_then(layout::read)
+            && let (Some(read), Some(named)) = (&read, named)
         {
-            return self.known(key, place, slot.revoked, &read);
+            return self.known(key, place, slot.revoked, read, named);
         }
         let mut room = Room::new();
         let Some(claims) = room.decode(parts.claims).and_then(token::foreign_claims) else {
@@ -278,29 +328,44 @@ impl Look<'_> {
         if !canonical {
             return self.refuse(Reason::BadSignature, key);
         }
-        self.unknown(key, claims, fingerprint, place)
+        let digest = self.shared.digest(parts.signing_input, &signature);
+        self.unknown(key, claims, fingerprint, digest, place)
+    }
+
+    /// Whom claims name, as views key it.
+    #[inline]
+    fn named(&self, read: &Positional<'_>) -> (PrincipalKind, PrincipalKey) {
+        let kind = PrincipalKind::ALL.iter().find(|kind| read.kind.equals(kind.as_str()));
+        let kind = kind.copied().unwrap_or(PrincipalKind::Unknown);
+        let sub = read.sub.text().unwrap_or_default();
+        (kind, self.shared.secret.principal_key(kind, &sub))
     }
 
     /// A token that is exactly the one entered at `place`: its claims are Ward's own words.
-    fn known(&self, key: &Key, place: Locator, revoked: bool, read: &Positional<'_>) -> Checked {
-        let kind = read.kind.text().and_then(|kind| PrincipalKind::from_name(&kind));
-        let kind = kind.unwrap_or(PrincipalKind::Unknown);
-        let sub = read.sub.text().unwrap_or_default();
-        let principal_key = self.shared.secret.principal_key(kind, &sub);
+    #[inline]
+    fn known(
+        &self,
+        key: &Key,
+        place: Locator,
+        revoked: bool,
+        read: &Positional<'_>,
+        (kind, principal_key): (PrincipalKind, PrincipalKey),
+    ) -> Checked {
+        let principal = self.shared.principal(principal_key);
         let expires_at = UnixMillis::from_seconds(read.exp);
         let reason = if self.now >= expires_at {
             Some(Reason::Expired)
         } else if !read.aud.equals(self.audience) {
             Some(Reason::WrongAudience)
-        } else if revoked || self.is_cut(key, place, principal_key, read.client_id) {
+        } else if revoked || self.is_cut(key, place, principal.revoked, read) {
             Some(Reason::Revoked)
-        } else if self.shared.principal(principal_key).is_suspended {
+        } else if principal.is_suspended {
             Some(Reason::PrincipalSuspended)
         } else {
             None
         };
-        let bearer = Bearer {
-            name: PrincipalName::new(kind, sub).ok(),
+        let bearer = || Bearer {
+            name: PrincipalName::new(kind, read.sub.text().unwrap_or_default()).ok(),
             kind,
             number: PrincipalNumber::NONE,
             key: principal_key,
@@ -311,12 +376,19 @@ impl Look<'_> {
         };
         let mode = self.mode(key);
         if let Some(reason) = reason {
-            let holder = Some(bearer);
+            let holder = Some(bearer());
             return Checked::Refuse(Refused { reason, miss: None, holder, mode });
         }
-        let owned = |written: Written<'_>| written.text().map(std::borrow::Cow::into_owned);
-        let (tenant, scope) = (read.tenant.and_then(owned), read.scope.and_then(owned));
-        Checked::Pass(Issued { bearer, tenant, scope, expires_at, mode })
+        let owned = |written: Written<'_>| written.text().map(ShortText::from);
+        Checked::Pass(Issued {
+            bearer: bearer(),
+            tenant: read.tenant.and_then(owned),
+            scope: read.scope.and_then(owned),
+            confirmation: read.confirmation,
+            expires_at,
+            mode,
+            login_proven: read.login,
+        })
     }
 
     /// Whether principal, client or key lost all tokens issued before some moment, this one too.
@@ -324,22 +396,25 @@ impl Look<'_> {
         &self,
         key: &Key,
         place: Locator,
-        principal: PrincipalKey,
-        client: Written<'_>,
+        principal_cut: u64,
+        read: &Positional<'_>,
     ) -> bool {
         let client_cut = if self.shared.clients.is_empty() {
             0
         } else {
-            let client_id = client.text().unwrap_or_default();
+            let client_id = read.client_id.text().unwrap_or_default();
             self.shared.client(self.shared.secret.client_key(&client_id)).revoked
         };
-        let cuts = [self.shared.principal(principal).revoked, client_cut, key.cut];
-        if cuts == [0; 3] {
+        let cuts = [principal_cut, client_cut, key.cut];
+        if cuts == [0; 3] && key.moments.is_empty() {
             return false;
         }
         let Some(origin) = self.snapshot.origin(place.origin) else { return true };
         let Ok(sequence) = u64::try_from(place.sequence.0) else { return true };
-        cuts.into_iter().any(|cut| origin.is_before(sequence, cut))
+        let issued_at = UnixMillis::from_seconds(read.iat);
+        let covering = key.moments.iter().filter(|moment| moment.covers(issued_at));
+        let covering = covering.map(|moment| moment.revocation);
+        cuts.into_iter().chain(covering).any(|cut| origin.is_before(sequence, cut))
     }
 
     /// A token under one of Ward's headers that no slot knows.
@@ -348,9 +423,13 @@ impl Look<'_> {
         key: &Arc<Key>,
         parsed: Claims,
         fingerprint: u64,
+        digest: Option<Digest>,
         place: Option<Locator>,
     ) -> Checked {
         if let Some(checked) = self.pinned(key, &parsed, fingerprint) {
+            return checked;
+        }
+        if let Some(checked) = self.entered(key, &parsed, digest) {
             return checked;
         }
         let Some(place) = place else {
@@ -388,15 +467,20 @@ impl Look<'_> {
         let found = self.shared.find_again(place);
         let parts = token::split(self.raw.as_bytes());
         let mut room = Room::new();
-        let behind = parts.and_then(|parts| room.decode(layout::behind_jti(parts.claims)));
+        let behind = parts.and_then(|parts| room.decode_text(layout::behind_jti(parts.claims)));
         match (found, behind.and_then(layout::read)) {
-            (Found::Slot(slot), Some(read)) => self.known(key, place, slot.revoked, &read),
+            (Found::Slot(slot), Some(read)) => {
+                self.known(key, place, slot.revoked, &read, self.named(&read))
+            }
             _ => self.refuse(Reason::LedgerBehind, key),
         }
     }
 
     /// A token whose header Ward did not lay out: never entered in a slot, perhaps pinned.
     fn check_foreign(&self, raw: &[u8]) -> Checked {
+        if let Some(checked) = foreign::check(self.shared, self.snapshot, self.raw, self.now) {
+            return checked;
+        }
         let mut room = Room::new();
         let Some((parts, mut signature, claims)) = token::split(raw).and_then(|parts| {
             let signature = decode_array::<SIGNATURE_BYTES>(parts.signature)?;
@@ -420,7 +504,22 @@ impl Look<'_> {
         if let Some(checked) = self.pinned(key, &parsed, fingerprint) {
             return checked;
         }
+        let digest = self.shared.digest(parts.signing_input, &signature);
+        if let Some(checked) = self.entered(key, &parsed, digest) {
+            return checked;
+        }
         self.miss(key, parsed, fingerprint, None, Gap::NoEntry)
+    }
+
+    /// A token signed here over bytes somebody else laid out: known by its digest.
+    fn entered(&self, key: &Key, claims: &Claims, digest: Option<Digest>) -> Option<Checked> {
+        let (audience, now, mode) = (self.audience, self.now, self.mode(key));
+        let presented = Presented { key, claims, digest: digest?, audience, now, mode };
+        match self.shared.entered(&presented) {
+            Told::Known(checked) => Some(*checked),
+            Told::Unsure(reason) => Some(self.refuse(reason, key)),
+            Told::Nothing => None,
+        }
     }
 
     /// A token let in by grandfathering: known by its fingerprint, its claims as good as entered.
@@ -451,8 +550,19 @@ impl Look<'_> {
                 Checked::Refuse(Refused { reason, miss: None, holder: Some(bearer), mode })
             }
             None => {
-                let (tenant, scope) = (claims.tenant.clone(), claims.scope.clone());
-                Checked::Pass(Issued { bearer, tenant, scope, expires_at, mode })
+                let tenant = claims.tenant.as_deref().map(ShortText::from);
+                let scope = claims.scope.as_deref().map(ShortText::from);
+                // WHY no login: nobody recorded one, and the token's own word is nobody's.
+                let (confirmation, login_proven) = (claims.confirmation, false);
+                Checked::Pass(Issued {
+                    bearer,
+                    tenant,
+                    scope,
+                    confirmation,
+                    expires_at,
+                    mode,
+                    login_proven,
+                })
             }
         })
     }
@@ -495,7 +605,7 @@ impl Look<'_> {
             place,
             gap,
         };
-        let miss = Some(Miss(Box::new(miss)));
+        let miss = Some(Miss(Missed::Own(Box::new(miss))));
         Checked::Refuse(Refused { reason, miss, holder: None, mode: self.mode(key) })
     }
 
@@ -532,7 +642,8 @@ impl Shared {
     /// issued before Ward kept order, so before any of that.
     pub(crate) fn lost_old_tokens(&self, key: &Key, who: PrincipalKey, claims: &Claims) -> bool {
         let client = claims.client_id.as_deref().unwrap_or_default();
-        key.cut != 0
+        let issued_at = claims.iat.map(UnixMillis::from_seconds);
+        key.is_cut_since(0, issued_at)
             || self.principal(who).revoked != 0
             || self.client(self.secret.client_key(client)).revoked != 0
     }

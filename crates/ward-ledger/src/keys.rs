@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use ward_model::record::{KeyAdded, KeyHolderDeclared};
-use ward_model::word::{Algorithm, Cause, CustodyEvidence, KeyPurpose, KeySource, KeyState};
+use ward_model::word::{Algorithm, Cause, CustodyEvidence, KeyPurpose, KeySource, KeyState, Side};
 use ward_model::{KeyNumber, PersonId, PrincipalKey, UnixMillis};
 
 use crate::grandfather::Window;
@@ -53,6 +53,8 @@ pub struct Key {
     pub cause: Option<Cause>,
     /// Who could read it.
     pub holders: Vec<Holder>,
+    /// Nobody can say who could read it: since then everyone who works here is a holder.
+    pub holders_unknown_since: Option<UnixMillis>,
     /// Grandfathering, if it was ever opened.
     pub grandfathering: Option<Window>,
     /// Header part of Ward's own tokens under it, with its dot.
@@ -60,6 +62,29 @@ pub struct Key {
     pub(crate) verifier: Option<Arc<ParsedPublicKey>>,
     /// Revocations applied when its tokens were last revoked; 0: never.
     pub(crate) cut: u64,
+    /// Revocations of its tokens issued before or after a moment, ascending.
+    pub(crate) moments: Vec<Moment>,
+}
+
+/// A revocation of what a key signed on one side of a moment, of what was issued before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// Its number among the revocations.
+    pub(crate) revocation: u64,
+    /// Which side.
+    pub(crate) side: Side,
+    /// The moment: a whole second, as `iat` is.
+    pub(crate) moment: UnixMillis,
+}
+
+impl Moment {
+    /// Whether a token issued then lies on its side.
+    pub(crate) fn covers(&self, issued_at: UnixMillis) -> bool {
+        match self.side {
+            Side::Before => issued_at < self.moment,
+            Side::After => issued_at >= self.moment,
+        }
+    }
 }
 
 impl core::fmt::Debug for Key {
@@ -70,23 +95,66 @@ impl core::fmt::Debug for Key {
 
 impl Key {
     fn new(added: &KeyAdded, at: UnixMillis) -> Self {
+        let kid = added.kid.as_str().to_owned();
+        let issuer = added.issuer.as_str().to_owned();
+        let KeyAdded { key, kid: _, algorithm, purpose, source, issuer: _, public_key, state } =
+            added;
+        let public_key = public_key.as_slice();
+        let key = Self::bare(*key, kid, *algorithm, *purpose, *source, issuer, public_key);
+        Self { state: *state, since: at, ..key }
+    }
+
+    /// A key that nothing happened to yet.
+    pub(crate) fn bare(
+        number: KeyNumber,
+        kid: String,
+        algorithm: Algorithm,
+        purpose: KeyPurpose,
+        source: KeySource,
+        issuer: String,
+        public_key: &[u8],
+    ) -> Self {
         Self {
-            number: added.key,
-            kid: added.kid.as_str().to_owned(),
-            algorithm: added.algorithm,
-            purpose: added.purpose,
-            source: added.source,
-            issuer: added.issuer.as_str().to_owned(),
-            public_key: added.public_key.as_slice().to_vec(),
-            state: added.state,
-            since: at,
+            number,
+            header: layout::header(algorithm, &kid),
+            verifier: parse(algorithm, public_key).map(Arc::new),
+            kid,
+            algorithm,
+            purpose,
+            source,
+            issuer,
+            public_key: public_key.to_vec(),
+            state: KeyState::Next,
+            since: UnixMillis::new(0),
             cause: None,
             holders: Vec::new(),
+            holders_unknown_since: None,
             grandfathering: None,
-            header: layout::header(added.algorithm, added.kid.as_str()),
-            verifier: parse(added.algorithm, added.public_key.as_slice()).map(Arc::new),
             cut: 0,
+            moments: Vec::new(),
         }
+    }
+
+    /// Whether its tokens were revoked after `seen` revocations, one issued then among them. A token
+    /// that does not say when it was issued is on every side. Cost when nothing was: two words.
+    #[inline]
+    pub(crate) fn is_cut_since(&self, seen: u64, issued_at: Option<UnixMillis>) -> bool {
+        let later = |it: &Moment| {
+            it.revocation > seen && issued_at.is_none_or(|issued_at| it.covers(issued_at))
+        };
+        self.cut > seen || self.moments.iter().any(later)
+    }
+
+    /// Takes a revocation by moment in. One that a later one covers whole says nothing more.
+    pub(crate) fn revoke_at(&mut self, new: Moment) {
+        self.moments.retain(|old| {
+            let covered = match new.side {
+                Side::Before => old.moment <= new.moment,
+                Side::After => old.moment >= new.moment,
+            };
+            old.side != new.side || !covered
+        });
+        self.moments.push(new);
     }
 
     /// Whether a signature verifies (RFC 7518 §3.4, RFC 8037 §3.1). Costs 37-56 µs.
@@ -145,7 +213,11 @@ impl Keys {
     /// Takes a key in; `false` if there is no room, or its number is taken, or its `kid` is taken
     /// by another token key: one name must lead to one key.
     pub(crate) fn add(&mut self, added: &KeyAdded, at: UnixMillis) -> bool {
-        let key = Key::new(added, at);
+        self.admit(Key::new(added, at))
+    }
+
+    /// Takes a key in as it is; `false` as for [`Self::add`].
+    pub(crate) fn admit(&mut self, key: Key) -> bool {
         let named = key.purpose == KeyPurpose::Token && self.by_kid(&key.kid).is_some();
         if self.keys.len() >= KEYS_MAX || named || self.by_number(key.number).is_some() {
             return false;

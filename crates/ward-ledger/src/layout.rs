@@ -3,7 +3,7 @@
 //! The writer and the positional reader stand beside each other because they are one format.
 //! The reader runs over bytes the ledger already knows, so it may trust the order; it is no parser
 //! for anything else. FORMAT: RFC 9068 §2 (`at+jwt`), order jti, iss, sub, aud, iat, exp,
-//! client_id, kind, then tenant, scope, cnf, login, act if there. Best test: `tests` below.
+//! client_id, kind, then tenant, scope, cnf, login, act, status if there. Best test: `tests` below.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,6 +13,9 @@ use ward_model::{Confirmation, PrincipalName, Thumbprint, UnixMillis};
 
 use crate::base64;
 use crate::limits::JTI_CHARS;
+use crate::locator::Locator;
+use crate::secret::LedgerSecret;
+use crate::status::StatusPlace;
 
 const JTI_PREFIX: &[u8] = b"{\"jti\":\"";
 /// Bytes of the claims up to the end of the `jti`, and their characters in base64url.
@@ -65,6 +68,19 @@ pub fn signing_input(
     body: &TokenBody,
     now: UnixMillis,
 ) -> String {
+    signing_input_with(header, jti, issuer, body, now, None)
+}
+
+/// As [`signing_input`], with the token's place in a status list.
+#[must_use]
+pub fn signing_input_with(
+    header: &str,
+    jti: &str,
+    issuer: &str,
+    body: &TokenBody,
+    now: UnixMillis,
+    status: Option<&StatusPlace>,
+) -> String {
     let mut json = String::with_capacity(384);
     json.push_str("{\"jti\":");
     text(&mut json, jti);
@@ -93,6 +109,11 @@ pub fn signing_input(
         member(&mut json, "kind", actor.kind.as_str());
     }
     body.actors.iter().for_each(|_| json.push('}'));
+    if let Some(StatusPlace { uri, index }) = status {
+        let _ = write!(json, ",\"status\":{{\"status_list\":{{\"idx\":{index},\"uri\":");
+        text(&mut json, uri);
+        json.push_str("}}");
+    }
     json.push('}');
     let mut out = String::with_capacity(header.len() + json.len() * 4 / 3 + 2);
     out.push_str(header);
@@ -136,8 +157,34 @@ fn text(json: &mut String, value: &str) {
 /// The `jti` of an encoded claims part in Ward's layout; `None` if it does not begin with one.
 /// Nothing behind it is decoded or looked at.
 pub(crate) fn jti(claims_part: &[u8]) -> Option<[u8; JTI_CHARS]> {
-    let head = base64::decode_array::<HEAD_BYTES>(claims_part.get(..HEAD_CHARS)?)?;
-    head.strip_prefix(JTI_PREFIX)?.first_chunk().copied()
+    with_jti(claims_part, &mut [0; HEAD_BYTES], |jti| Some(*jti))
+}
+
+/// The place that an encoded claims part in Ward's layout names, if `secret` sealed it.
+#[inline]
+pub(crate) fn place(claims_part: &[u8], secret: &LedgerSecret) -> Option<Locator> {
+    // WHY more than the head: the decoder does 32 characters at once while 38 are left, and one
+    // after the other from there on. What it says of the few behind is said again when all is read.
+    const WIDE: usize = HEAD_BYTES + 6;
+    let open = |jti: &[u8; JTI_CHARS]| secret.open_locator(jti);
+    if claims_part.len() < WIDE / 3 * 4 {
+        return with_jti(claims_part, &mut [0; HEAD_BYTES], open);
+    }
+    with_jti(claims_part, &mut [0; WIDE], open)
+}
+
+/// Hands over the `jti` of an encoded claims part in Ward's layout, decoded into `head`.
+#[inline]
+fn with_jti<T, const N: usize>(
+    claims_part: &[u8],
+    head: &mut [u8; N],
+    then: impl FnOnce(&[u8; JTI_CHARS]) -> Option<T>,
+) -> Option<T> {
+    let chars = claims_part.get(..N / 3 * 4)?;
+    if !base64::decode_into(chars, head) {
+        return None;
+    }
+    then(head.strip_prefix(JTI_PREFIX)?.first_chunk()?)
 }
 
 /// What is encoded behind the `jti`: its own canonical base64url, because the head is whole groups.
@@ -148,7 +195,7 @@ pub(crate) fn behind_jti(claims_part: &[u8]) -> &[u8] {
 /// A JSON string as it is written, without its quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     escaped: bool,
 }
 
@@ -170,8 +217,8 @@ pub(crate) struct Positional<'a> {
 
 /// Reads claims that the ledger knows, from behind their `jti` on. `None` only if they were written
 /// by another layout.
-pub(crate) fn read(behind_jti: &[u8]) -> Option<Positional<'_>> {
-    let rest = &mut behind_jti.strip_prefix(b"\"")?;
+pub(crate) fn read(behind_jti: &str) -> Option<Positional<'_>> {
+    let rest = &mut behind_jti.strip_prefix('"')?;
     Written::take(rest, b",\"iss\":\"")?;
     let sub = Written::take(rest, b",\"sub\":\"")?;
     let aud = Written::take(rest, b",\"aud\":\"")?;
@@ -181,15 +228,15 @@ pub(crate) fn read(behind_jti: &[u8]) -> Option<Positional<'_>> {
     let kind = Written::take(rest, b",\"kind\":\"")?;
     let tenant = Written::take(rest, b",\"tenant\":\"");
     let scope = Written::take(rest, b",\"scope\":\"");
-    let bound = rest.first_chunk() == Some(b",\"cnf\":{");
+    let bound = rest.as_bytes().first_chunk() == Some(b",\"cnf\":{");
     let confirmation = if bound { Some(confirmation(rest)?) } else { None };
-    let login = rest.first_chunk() == Some(b",\"login\":\"");
+    let login = rest.as_bytes().first_chunk() == Some(b",\"login\":\"");
     Some(Positional { sub, aud, iat, exp, client_id, kind, tenant, scope, confirmation, login })
 }
 
 /// WHY cold: most tokens are not bound, and pay one comparison of a word.
 #[cold]
-fn confirmation(rest: &mut &[u8]) -> Option<Confirmation> {
+fn confirmation(rest: &mut &str) -> Option<Confirmation> {
     let key = Written::take(rest, b",\"cnf\":{\"jkt\":\"")
         .map(|it| (it, Confirmation::Key as fn(_) -> _));
     let certificate = || {
@@ -197,24 +244,45 @@ fn confirmation(rest: &mut &[u8]) -> Option<Confirmation> {
         Some((written, Confirmation::Certificate as fn(_) -> _))
     };
     let (written, method) = key.or_else(certificate)?;
-    *rest = rest.strip_prefix(b"}")?;
-    Thumbprint::from_ascii(written.bytes).map(method)
+    *rest = rest.strip_prefix('}')?;
+    Thumbprint::from_ascii(written.text.as_bytes()).map(method)
 }
 
 impl<'a> Written<'a> {
     /// Takes the string after `prefix`; leaves `rest` as it was if the prefix is not there.
     ///
-    /// WHY inlined: the prefix is a constant, and comparing it then costs a word or two. WHY a plain
-    /// loop: these strings are short.
+    /// WHY inlined: the prefix is a constant, and comparing it then costs a word or two. WHY by
+    /// words: these strings are short, and most end in the first or second.
     #[inline(always)]
-    fn take<const N: usize>(rest: &mut &'a [u8], prefix: &[u8; N]) -> Option<Self> {
-        let (head, tail) = rest.split_first_chunk::<N>()?;
+    fn take<const N: usize>(rest: &mut &'a str, prefix: &[u8; N]) -> Option<Self> {
+        let (head, tail) = rest.as_bytes().split_first_chunk::<N>()?;
         if head != prefix {
             return None;
         }
-        let (mut at, mut escaped) = (0, false);
+        let mut left = tail;
+        while let Some((word, after)) = left.split_first_chunk::<8>() {
+            let marks = marks(u64::from_le_bytes(*word));
+            if marks != 0 {
+                left = left.get(usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0)..)?;
+                break;
+            }
+            left = after;
+        }
+        if left.first() != Some(&b'"') {
+            return Self::take_slowly(rest, N);
+        }
+        let end = rest.len() - left.len();
+        let text = rest.get(N..end)?;
+        *rest = rest.get(end + 1..)?;
+        Some(Self { text, escaped: false })
+    }
+
+    /// Takes the string that begins at `from`, whatever is in it.
+    #[cold]
+    fn take_slowly(rest: &mut &'a str, from: usize) -> Option<Self> {
+        let (mut at, mut escaped) = (from, false);
         loop {
-            match tail.get(at)? {
+            match rest.as_bytes().get(at)? {
                 b'"' => break,
                 b'\\' => {
                     escaped = true;
@@ -223,21 +291,24 @@ impl<'a> Written<'a> {
                 _ => at += 1,
             }
         }
-        let (bytes, after) = tail.split_at_checked(at)?;
-        *rest = after.get(1..)?;
-        Some(Self { bytes, escaped })
+        let text = rest.get(from..at)?;
+        *rest = rest.get(at + 1..)?;
+        Some(Self { text, escaped })
     }
 
-    /// The text it stands for. `None` for bytes that are no JSON string.
+    /// The text it stands for. `None` for what is no JSON string.
+    #[inline]
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        if !self.escaped {
-            return core::str::from_utf8(self.bytes).ok().map(Cow::Borrowed);
-        }
-        let mut quoted = Vec::with_capacity(self.bytes.len() + 2);
-        quoted.push(b'"');
-        quoted.extend_from_slice(self.bytes);
-        quoted.push(b'"');
-        serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+        if self.escaped { self.unescaped().map(Cow::Owned) } else { Some(Cow::Borrowed(self.text)) }
+    }
+
+    #[cold]
+    fn unescaped(self) -> Option<String> {
+        let mut quoted = String::with_capacity(self.text.len() + 2);
+        quoted.push('"');
+        quoted.push_str(self.text);
+        quoted.push('"');
+        serde_json::from_str(&quoted).ok()
     }
 
     /// Whether it stands for `text`.
@@ -245,24 +316,56 @@ impl<'a> Written<'a> {
         if self.escaped {
             self.text().is_some_and(|it| it == text)
         } else {
-            self.bytes == text.as_bytes()
+            self.text == text
         }
     }
 }
 
+/// The first set bit lies in the first byte of `word` that is a quote or a backslash; none: there is
+/// none. (Bits after the first may lie.)
+#[inline(always)]
+const fn marks(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & (ONES << 7)
+    }
+    zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64))
+}
+
+/// The number that eight digits write; `None` if one is no digit.
+#[inline(always)]
+fn eight_digits(text: &[u8; 8]) -> Option<i64> {
+    let word = u64::from_le_bytes(*text);
+    let digits = word ^ 0x3030_3030_3030_3030;
+    // A byte over 9 carries into its high nibble when 0x76 is added, or has one already.
+    let over = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
+    if over != 0 {
+        return None;
+    }
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let eight = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    i64::try_from(eight).ok()
+}
+
 /// Takes the digits after `prefix`. INVARIANT: dates are at most 15 digits, so nothing overflows.
 #[inline(always)]
-fn number<const N: usize>(rest: &mut &[u8], prefix: &[u8; N]) -> Option<i64> {
-    let (head, tail) = rest.split_first_chunk::<N>()?;
+fn number<const N: usize>(rest: &mut &str, prefix: &[u8; N]) -> Option<i64> {
+    let (head, tail) = rest.as_bytes().split_first_chunk::<N>()?;
     if head != prefix {
         return None;
     }
     let (mut number, mut digits) = (0i64, 0);
-    for byte in tail.iter().take_while(|byte| byte.is_ascii_digit()).take(15) {
+    // WHY: a date of this century has ten digits, and eight are read at once.
+    if let Some(eight) = tail.first_chunk().and_then(eight_digits) {
+        (number, digits) = (eight, 8);
+    }
+    let more = tail.iter().skip(digits).take_while(|byte| byte.is_ascii_digit());
+    for byte in more.take(15 - digits) {
         number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
         digits += 1;
     }
-    *rest = tail.get(digits..)?;
+    *rest = rest.get(N + digits..)?;
     (digits > 0).then_some(number)
 }
 
@@ -372,11 +475,12 @@ mod tests {
             let part = input.split('.').nth(1).unwrap().as_bytes();
             prop_assert_eq!(jti(part).unwrap(), JTI.as_bytes());
             let mut room = base64::Room::new();
-            let read = read(room.decode(behind_jti(part)).unwrap()).unwrap();
+            let behind = room.decode_text(behind_jti(part)).unwrap();
+            let read = read(behind).unwrap();
             prop_assert_eq!(read.sub.text().unwrap(), sub);
             prop_assert!(read.aud.equals(&aud));
             prop_assert_eq!(read.exp, exp);
-            prop_assert_eq!(read.client_id.text().unwrap(), client_id);
+            prop_assert_eq!(read.client_id.text().unwrap(), client_id.as_str());
             prop_assert!(read.kind.equals("rider"));
             prop_assert_eq!(read.tenant.map(|it| it.text().unwrap().into_owned()), tenant);
             let read_scope = read.scope.map(|it| it.text().unwrap().into_owned());

@@ -8,46 +8,66 @@
 //! Source: DESIGN.md section 7, "The ledger is an array". Best test: `tests/life.rs`.
 
 mod api_key;
+mod atomics;
 mod base64;
+mod by_digest;
 mod canonical;
 mod check;
 mod classify;
+mod client_terms;
+mod entered;
+pub mod foreign;
 mod grandfather;
-mod json;
+mod input;
 mod keys;
 pub mod layout;
 pub mod limits;
 mod locator;
 mod secret;
 mod slots;
+mod snapshot;
 mod state;
+mod status;
 mod table;
+mod terms;
 pub mod testing;
 mod token;
+mod told;
 mod view;
+mod words;
 
 use core::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use ward_model::json;
 use ward_model::word::IssuerMode;
 use ward_model::{
-    ApiKeyId, KeyNumber, Origin, PrincipalKey, PrincipalKind, Secret, Sequence, UnixMillis,
+    ApiKeyId, KeyNumber, Origin, PrincipalKey, PrincipalKind, Sequence, UnixMillis,
 };
 
-pub use api_key::{API_KEY_ENTROPY_BYTES, ApiKey, Client, compose_api_key, is_api_key};
+pub use api_key::{
+    API_KEY_ENTROPY_BYTES, API_KEY_TAIL_CHARS, ApiKey, Client, compose_api_key, is_api_key,
+};
+pub use by_digest::Digest;
 pub use canonical::canonicalise;
 pub use check::{Bearer, Checked, Entered, Issued, Refused};
 pub use classify::{Archived, Claimed, Classified, Miss};
+pub use client_terms::{ClientKey, ClientTerms};
 pub use grandfather::{Pin, Window};
+pub use entered::Admitted;
+pub use input::{InputError, SigningInput};
 pub use keys::{Holder, Key};
 pub use layout::TokenBody;
 pub use locator::Locator;
 pub use secret::LedgerSecret;
+pub use status::{STATUS_LIST_BITS, STATUS_LIST_LEN, StatusList, StatusPlace};
+pub use snapshot::{Bound, Picture, SnapshotFault, bound, fuzz_snapshot};
+pub use terms::Terms;
+pub use told::Told;
 pub use view::LedgerView;
 
 use crate::slots::Found;
-use crate::state::{Shared, Snapshot};
+use crate::state::Shared;
 
 /// The read side of the ledger. Cheap to clone; all clones see the same state.
 #[derive(Clone)]
@@ -71,20 +91,7 @@ impl Ledger {
     /// An empty ledger whose segments hold `2^bits` slots, 1 to 24.
     #[must_use]
     pub fn with_segment_bits(secret: LedgerSecret, bits: u32) -> Self {
-        let shared = Shared {
-            secret,
-            bits: bits.clamp(1, 24),
-            snapshot: ArcSwap::from_pointee(Snapshot::default()),
-            principals: table::Table::new(),
-            clients: table::Table::new(),
-            pins: table::Table::new(),
-            credentials: RwLock::default(),
-            people: RwLock::default(),
-            revocations: 0.into(),
-            faults: 0.into(),
-            writer: Mutex::default(),
-        };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared::new(secret, bits.clamp(1, 24))) }
     }
 
     /// The write side: give it to the journal at open.
@@ -133,13 +140,14 @@ impl Ledger {
         principal: PrincipalKey,
         client: PrincipalKey,
         key: KeyNumber,
+        issued_at: UnixMillis,
     ) -> bool {
         let state = self.shared.principal(principal);
         state.revoked > seen
             || state.suspended > seen
             || state.is_suspended
             || self.shared.client(client).revoked > seen
-            || self.key(key).is_some_and(|key| key.cut > seen)
+            || self.key(key).is_some_and(|key| key.is_cut_since(seen, Some(issued_at)))
     }
 
     /// Every key, in the order of its record.
@@ -165,7 +173,9 @@ impl Ledger {
     /// Tokens entered under a key whose segments are not dropped: an upper bound of the live ones.
     #[must_use]
     pub fn live_tokens(&self, key: KeyNumber) -> u64 {
-        self.shared.snapshot.load().origins.iter().map(|slots| slots.count(key)).sum()
+        let slots: u64 =
+            self.shared.snapshot.load().origins.iter().map(|slots| slots.count(key)).sum();
+        slots + self.shared.digests.count(key)
     }
 
     /// The mode of an issuer; `enforcing` if nothing was recorded.
@@ -192,41 +202,16 @@ impl Ledger {
         keys
     }
 
-    /// The client with this secret, if it is registered, live at `now`, and its owner may act.
-    /// The reason is for the journal; outside it is one `invalid_client`.
-    ///
-    /// # Errors
-    /// The reason it may not act.
-    pub fn check_client(
-        &self,
-        client_id: &str,
-        secret: &str,
-        now: UnixMillis,
-    ) -> Result<Arc<Client>, ward_model::Reason> {
-        use ward_model::Reason;
-        let presented = Secret::new(self.shared.secret.client_secret_hash(client_id, secret));
-        let key = self.shared.secret.client_key(client_id);
-        let client = self.shared.credentials().clients.get(&key).cloned();
-        let client = client.ok_or(Reason::UnknownKey)?;
-        if !presented.matches(&client.secret_hash) {
-            return Err(Reason::BadSignature);
-        }
-        if now >= client.expires_at {
-            return Err(Reason::Expired);
-        }
-        if client.revoked {
-            return Err(Reason::Revoked);
-        }
-        if self.is_suspended(client.owner_key) {
-            return Err(Reason::PrincipalSuspended);
-        }
-        Ok(client)
-    }
-
     /// One client.
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         let key = self.shared.secret.client_key(client_id);
+        self.shared.credentials().clients.get(&key).cloned()
+    }
+
+    /// The client views know by this key.
+    #[must_use]
+    pub fn client_by_key(&self, key: PrincipalKey) -> Option<Arc<Client>> {
         self.shared.credentials().clients.get(&key).cloned()
     }
 

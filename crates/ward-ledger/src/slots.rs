@@ -5,8 +5,10 @@
 //! after their longest life. Readers use atomics under a swapped snapshot and never wait.
 //! Cost: 8 1/8 bytes a slot. Best test: `tests/life.rs` (against a map), `tests/threads.rs`.
 
-use core::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+// WHY through `atomics`: `tests/interleave.rs` compiles this file again over loom's.
+use super::atomics::{
+    Arc, AtomicI64, AtomicU64, AtomicUsize, Mutex, Ordering, PoisonError, RwLock, Words,
+};
 
 use ward_model::{KeyNumber, Origin, UnixMillis};
 
@@ -17,8 +19,8 @@ const OPEN: u64 = u64::MAX;
 
 /// A run of slots that lives and is dropped as one.
 pub(crate) struct Segment {
-    slots: Box<[AtomicU64]>,
-    revoked: Box<[AtomicU64]>,
+    slots: Words,
+    revoked: Words,
     revoked_count: AtomicUsize,
     longest_ms: AtomicI64,
     by_key: Mutex<Vec<(KeyNumber, u64)>>,
@@ -34,8 +36,8 @@ pub(crate) struct Slot {
 impl Segment {
     pub(crate) fn new(slots: usize) -> Self {
         Self {
-            slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
-            revoked: (0..slots.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            slots: Words::zeros(slots),
+            revoked: Words::zeros(slots.div_ceil(64)),
             revoked_count: AtomicUsize::new(0),
             longest_ms: AtomicI64::new(i64::MIN),
             by_key: Mutex::new(Vec::new()),
@@ -78,8 +80,28 @@ impl Segment {
         Slot { fingerprint, revoked }
     }
 
-    fn longest_ms(&self) -> i64 {
+    pub(crate) fn longest_ms(&self) -> i64 {
         self.longest_ms.load(Ordering::Relaxed)
+    }
+
+    /// Its fingerprints in order, 0 where none is entered.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().map(|slot| slot.load(Ordering::Acquire))
+    }
+
+    /// Tokens entered by key, ascending by key.
+    pub(crate) fn kept_by_key(&self) -> Vec<(KeyNumber, u64)> {
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        by_key.sort_unstable();
+        by_key
+    }
+
+    /// The revocation bits; none when nothing is revoked.
+    pub(crate) fn kept_revoked(&self) -> Vec<u64> {
+        if self.revoked_count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        self.revoked.iter().map(|word| word.load(Ordering::Acquire)).collect()
     }
 
     fn count(&self, key: KeyNumber) -> u64 {
@@ -118,6 +140,25 @@ pub(crate) struct Progress {
     /// The tail was lost: until then a token of it may be live, ms; [`i64::MIN`]: not lost.
     lost_until: AtomicI64,
     marks: RwLock<Vec<Mark>>,
+}
+
+/// An origin as a snapshot keeps it, but for its marks and places.
+pub(crate) struct KeptOrigin {
+    pub(crate) origin: Origin,
+    pub(crate) applied_to: u64,
+    pub(crate) high: u64,
+    pub(crate) end: u64,
+    pub(crate) fenced_at: u64,
+    pub(crate) lost_until: i64,
+    pub(crate) base: u64,
+    pub(crate) base_longest: i64,
+}
+
+/// A place as a snapshot keeps it.
+pub(crate) enum KeptPlace {
+    Void,
+    Dropped(i64),
+    Live(Arc<Segment>),
 }
 
 /// The slots of one origin, as one snapshot sees them.
@@ -322,6 +363,119 @@ impl OriginSlots {
             Place::Live(segment) => Some(&**segment),
             Place::Void | Place::Dropped(_) => None,
         })
+    }
+
+    pub(crate) fn kept(&self) -> KeptOrigin {
+        let Self { origin, bits: _, progress, base, base_longest_ms, segments: _ } = self;
+        let Progress { applied_to, high, end, fenced_at, lost_until, marks: _ } = &**progress;
+        KeptOrigin {
+            origin: *origin,
+            applied_to: applied_to.load(Ordering::Acquire),
+            high: high.load(Ordering::Acquire),
+            end: end.load(Ordering::Acquire),
+            fenced_at: fenced_at.load(Ordering::Acquire),
+            lost_until: lost_until.load(Ordering::Acquire),
+            base: *base,
+            base_longest: *base_longest_ms,
+        }
+    }
+
+    /// (revocation, below), ascending.
+    pub(crate) fn kept_marks(&self) -> Vec<(u64, u64)> {
+        let marks = self.progress.marks.read().unwrap_or_else(PoisonError::into_inner);
+        marks.iter().map(|mark| (mark.revocation, mark.below)).collect()
+    }
+
+    pub(crate) fn kept_places(&self) -> impl Iterator<Item = KeptPlace> {
+        self.segments.iter().map(|place| match place {
+            Place::Live(segment) => KeptPlace::Live(Arc::clone(segment)),
+            Place::Void => KeptPlace::Void,
+            Place::Dropped(longest) => KeptPlace::Dropped(*longest),
+        })
+    }
+
+    /// These slots again, without places.
+    pub(crate) fn from_kept(kept: KeptOrigin, marks: Vec<(u64, u64)>, bits: u32) -> Self {
+        let marks = marks.into_iter().map(|(revocation, below)| Mark { revocation, below });
+        let progress = Progress {
+            applied_to: AtomicU64::new(kept.applied_to),
+            high: AtomicU64::new(kept.high),
+            end: AtomicU64::new(kept.end),
+            fenced_at: AtomicU64::new(kept.fenced_at),
+            lost_until: AtomicI64::new(kept.lost_until),
+            marks: RwLock::new(marks.collect()),
+        };
+        Self {
+            origin: kept.origin,
+            bits,
+            progress: Arc::new(progress),
+            base: kept.base,
+            base_longest_ms: kept.base_longest,
+            segments: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push_void(&mut self) {
+        self.segments.push(Place::Void);
+    }
+
+    pub(crate) fn push_dropped(&mut self, longest_ms: i64) {
+        self.segments.push(Place::Dropped(longest_ms));
+    }
+
+    /// Adds a live segment whose slots are still to be filled; `None` if the revocation bits are
+    /// not as many as its slots.
+    pub(crate) fn push_live(
+        &mut self,
+        longest_ms: i64,
+        by_key: Vec<(KeyNumber, u64)>,
+        revoked: &[u64],
+    ) -> Option<()> {
+        let segment = Segment::new(1 << self.bits);
+        if !revoked.is_empty() && revoked.len() != segment.revoked.len() {
+            return None;
+        }
+        segment.longest_ms.store(longest_ms, Ordering::Relaxed);
+        *segment.by_key.lock().unwrap_or_else(PoisonError::into_inner) = by_key;
+        let mut count = 0;
+        for (word, kept) in segment.revoked.iter().zip(revoked) {
+            word.store(*kept, Ordering::Relaxed);
+            count += usize::try_from(kept.count_ones()).unwrap_or(0);
+        }
+        segment.revoked_count.store(count, Ordering::Release);
+        self.segments.push(Place::Live(Arc::new(segment)));
+        Some(())
+    }
+
+    /// Live segments with their numbers.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &Arc<Segment>)> {
+        (self.base..).zip(&self.segments).filter_map(|(number, place)| match place {
+            Place::Live(segment) => Some((number, segment)),
+            Place::Void | Place::Dropped(_) => None,
+        })
+    }
+
+    /// Whether something may still be entered into a segment.
+    pub(crate) fn takes_more(&self, number: u64) -> bool {
+        let after = number.saturating_add(1).saturating_mul(1 << self.bits);
+        !self.is_fenced() && after > self.applied_to()
+    }
+
+    /// Fills a live segment; `None` if there is none, or the slots are not as many as its own.
+    pub(crate) fn fill(
+        &self,
+        number: u64,
+        words: impl Iterator<Item = u64>,
+        count: usize,
+    ) -> Option<()> {
+        let (_, segment) = self.numbered().find(|(known, _)| *known == number)?;
+        if segment.slots.len() != count {
+            return None;
+        }
+        for (slot, word) in segment.slots.iter().zip(words) {
+            slot.store(word, Ordering::Relaxed);
+        }
+        Some(())
     }
 
     fn split(&self, sequence: u64) -> (u64, usize) {

@@ -14,6 +14,8 @@ use ward_model::word::{IssuerMode, PersonState};
 use ward_model::{Origin, PrincipalKey};
 
 use crate::api_key::Credentials;
+use crate::by_digest::ByDigest;
+use crate::foreign::Foreign;
 use crate::keys::Keys;
 use crate::locator::Locator;
 use crate::secret::LedgerSecret;
@@ -37,10 +39,14 @@ pub(crate) struct Snapshot {
 pub(crate) struct Shared {
     pub(crate) secret: LedgerSecret,
     pub(crate) bits: u32,
+    /// The leaves that came out of a snapshot: replay passes over them.
+    pub(crate) loaded: i64,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) principals: Table,
     pub(crate) clients: Table,
     pub(crate) pins: Table,
+    pub(crate) digests: ByDigest,
+    pub(crate) foreign: Foreign,
     pub(crate) credentials: RwLock<Credentials>,
     pub(crate) people: RwLock<HashMap<PrincipalKey, PersonState>>,
     pub(crate) revocations: AtomicU64,
@@ -113,6 +119,41 @@ impl Snapshot {
 }
 
 impl Shared {
+    /// Nothing yet.
+    pub(crate) fn new(secret: LedgerSecret, bits: u32) -> Self {
+        Self {
+            secret,
+            bits,
+            loaded: 0,
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            principals: Table::new(),
+            clients: Table::new(),
+            pins: Table::new(),
+            digests: ByDigest::new(),
+            foreign: Foreign::new(),
+            credentials: RwLock::default(),
+            people: RwLock::default(),
+            revocations: 0.into(),
+            faults: 0.into(),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// The writer's state while nobody else has this.
+    pub(crate) fn writer_mut(&mut self) -> &mut Writer {
+        self.writer.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Publishes what a snapshot held: the records of `size` leaves.
+    pub(crate) fn settle(&mut self, size: i64) -> Option<()> {
+        self.loaded = size;
+        let writer = self.writer_mut();
+        writer.applied = size;
+        let master = writer.master.clone();
+        self.snapshot.store(Arc::new(master));
+        (size >= 0).then_some(())
+    }
+
     /// Looks a place up so that `Never` is definite: how far the view has come is read first, the
     /// snapshot after it.
     pub(crate) fn find_again(&self, place: Locator) -> Found {
@@ -139,6 +180,11 @@ impl Shared {
 
     pub(crate) fn credentials(&self) -> RwLockReadGuard<'_, Credentials> {
         self.credentials.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_left(&self, key: PrincipalKey) -> bool {
+        let people = self.people.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        people.get(&key) == Some(&PersonState::Left)
     }
 
     /// Whether a person is known to work here and may act.

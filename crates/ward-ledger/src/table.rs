@@ -77,6 +77,25 @@ impl Table {
         }
     }
 
+    /// Entries.
+    pub(crate) fn count(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Every entry, in no order. MUST be called by the writer's thread, so that each is whole.
+    pub(crate) fn each(&self, mut see: impl FnMut([u8; 16], Words)) {
+        for shard in &self.shards {
+            for cell in &shard.load().cells {
+                let low = cell.low.load(Ordering::Acquire);
+                if low != 0 {
+                    let high = cell.high.load(Ordering::Relaxed);
+                    let key = u128::from(low) | u128::from(high) << 64;
+                    see(key.to_le_bytes(), cell.read());
+                }
+            }
+        }
+    }
+
     fn shard(&self, low: u64) -> Option<&ArcSwap<Shard>> {
         self.shards.get(usize::try_from(low >> 58).ok()?)
     }

@@ -3,11 +3,18 @@
 #![expect(clippy::string_slice, reason = "the texts cut here are ASCII")]
 
 mod api_keys;
+mod by_digest;
+mod clients;
 mod forged;
 mod grandfather;
+mod interleave;
 mod keys;
 mod life;
 mod lost;
+mod moments;
+mod reasons;
+mod snapshot;
+mod terms;
 mod threads;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -99,6 +106,17 @@ impl World {
     /// Rebuilds the ledger from the list of records.
     pub(crate) fn restart(&mut self) {
         self.ledger = fresh(self.bits);
+        let mut view = self.ledger.view();
+        for (index, (time, record)) in self.records.iter().enumerate() {
+            let index = LeafIndex(i64::try_from(index).unwrap());
+            view.apply(Position { index, time: *time }, record);
+        }
+    }
+
+    /// Loads a snapshot and replays the list of records over it.
+    pub(crate) fn reload(&mut self, kept: &[u8]) {
+        let (ledger, _) = Ledger::from_snapshot(secret(), &mut &*kept).unwrap();
+        self.ledger = ledger;
         let mut view = self.ledger.view();
         for (index, (time, record)) in self.records.iter().enumerate() {
             let index = LeafIndex(i64::try_from(index).unwrap());
@@ -203,7 +221,11 @@ pub(crate) fn reason_at(
 }
 
 fn fresh(bits: u32) -> Ledger {
-    Ledger::with_segment_bits(LedgerSecret::new(Secret::new([42; 32])), bits)
+    Ledger::with_segment_bits(secret(), bits)
+}
+
+pub(crate) fn secret() -> LedgerSecret {
+    LedgerSecret::new(Secret::new([42; 32]))
 }
 
 pub(crate) fn kid(number: i32) -> String {
@@ -218,6 +240,8 @@ pub(crate) fn body(id: &str, life_seconds: i64, now: UnixMillis) -> TokenBody {
         tenant: None,
         scope: Some("me".into()),
         login: None,
+        confirmation: None,
+        actors: Vec::new(),
         expires_at: UnixMillis::from_seconds(now.seconds() + life_seconds),
     }
 }

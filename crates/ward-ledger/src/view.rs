@@ -8,14 +8,18 @@ use core::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use ward_model::record::{
-    ApiKeyIssued, KeyStateChanged, PersonPut, PrincipalSuspended, TokenIssued, TokenPinned,
+    ApiKeyIssued, KeyStateChanged, PersonPut, PrincipalSuspended, TokenEntered, TokenIssued,
+    TokenPinned,
 };
 use ward_model::word::{Cause, PersonState};
-use ward_model::{Origin, Position, PrincipalKey, Record, Sequence, UnixMillis, View};
+use ward_model::{
+    KeyNumber, LeafIndex, Origin, Position, PrincipalKey, Record, Sequence, UnixMillis, View,
+};
 
 use crate::api_key::{ApiKey, Client};
+use crate::by_digest::Entry;
 use crate::grandfather::Window;
-use crate::keys::Keys;
+use crate::keys::{Keys, Moment};
 use crate::limits::{
     LOST_TAIL_MS, SEQUENCE_SKIP_MAX, SWEEP_EVERY_MS, TIME_JUMP_MS, TIME_STEADY_MS,
 };
@@ -26,10 +30,12 @@ use crate::table::Table;
 /// The writer's own state, held under one lock so that there is one writer.
 #[derive(Default)]
 pub(crate) struct Writer {
-    master: Snapshot,
-    time: Option<UnixMillis>,
-    steady_from: UnixMillis,
-    swept_at: UnixMillis,
+    pub(crate) master: Snapshot,
+    /// One past the last leaf applied.
+    pub(crate) applied: i64,
+    pub(crate) time: Option<UnixMillis>,
+    pub(crate) steady_from: UnixMillis,
+    pub(crate) swept_at: UnixMillis,
 }
 
 /// The write side of a ledger; give it to the journal at open.
@@ -38,39 +44,103 @@ pub struct LedgerView {
 }
 
 impl View for LedgerView {
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex(self.shared.loaded)
+    }
+
     fn apply(&mut self, at: Position, record: &Record) {
+        if at.index.0 < self.shared.loaded {
+            return;
+        }
         let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = &mut *writer;
         if !apply(&self.shared, writer, at.time, record) {
             self.shared.faults.fetch_add(1, Ordering::Relaxed);
         }
         writer.drop_ended(&self.shared, at.time);
+        writer.applied = at.index.0.saturating_add(1);
     }
 }
 
 /// Takes one record in; `false` if it does not fit what came before it.
 fn apply(shared: &Shared, writer: &mut Writer, now: UnixMillis, record: &Record) -> bool {
+    if let Some(done) = crate::foreign::apply(shared, now, record) {
+        if matches!(record, Record::KeyStateChanged(_)) {
+            counted(shared);
+        }
+        return done;
+    }
     match record {
         Record::OriginOpened(row) => writer.open_origin(shared, row.origin),
         Record::OriginFenced(row) => writer.fence_origin(shared, row.origin, row.end),
         Record::OriginLost(row) => writer.lose_origin(now, row.origin, row.from),
         Record::Restored(row) => {
             writer.master.restored = Some((row.clone(), now.plus_ms(LOST_TAIL_MS).ms()));
+            // Whatever was entered between the last record kept and this moment may be lost.
+            shared.digests.lose(writer.time.unwrap_or(now), now);
             writer.publish(shared);
             true
         }
         Record::TokenIssued(row) => writer.enter(shared, row),
-        Record::ApiKeyIssued(row) => add_api_key(shared, row),
-        Record::ClientRegistered(row) => {
-            let mut credentials = write(&shared.credentials);
-            credentials.clients.insert(row.client_key, Arc::new(Client::new(row))).is_none()
-        }
         Record::TokenRevoked(row) => {
             let done = writer.revoke_token(row.origin, row.sequence);
             counted(shared);
             done
         }
         Record::PrincipalRevoked(row) => writer.cut(shared, &shared.principals, row.principal_key),
+        Record::PrincipalSuspended(row) => writer.suspend(shared, row),
+        Record::PrincipalRestored(row) => {
+            set(&shared.principals, row.principal_key, |state| state.is_suspended = false);
+            true
+        }
+        Record::TokenPinned(row) => pin(shared, row),
+        Record::PinRevoked(row) => {
+            shared
+                .pins
+                .update(pin_key(row.fingerprint.cast_unsigned()), |[_, revoked]| *revoked = 1);
+            counted(shared);
+            true
+        }
+        Record::TokenEntered(row) => writer.enter_by_digest(shared, row),
+        Record::EnteredRevoked(row) => {
+            shared.digests.revoke(row.digest, row.expires_at);
+            counted(shared);
+            true
+        }
+        Record::PersonPut(row) => writer.put_person(shared, row),
+        Record::IssuerModeSet(row) => {
+            let modes = Arc::make_mut(&mut writer.master.modes);
+            modes.insert(row.issuer.as_str().to_owned(), row.mode);
+            writer.publish(shared);
+            true
+        }
+        other => apply_to_credentials(shared, writer, now, other)
+            .unwrap_or_else(|| writer.apply_to_keys(shared, now, other)),
+    }
+}
+
+/// API keys and clients; `None` for records of anything else.
+fn apply_to_credentials(
+    shared: &Shared,
+    writer: &Writer,
+    now: UnixMillis,
+    record: &Record,
+) -> Option<bool> {
+    let done = match record {
+        Record::ApiKeyIssued(row) => add_api_key(shared, row, now),
+        Record::ApiKeyScoped(_)
+        | Record::ApiKeyNamed(_)
+        | Record::ApiKeyReads(_)
+        | Record::ApiKeyConfined(_)
+        | Record::ApiKeyAnswered(_)
+        | Record::ApiKeyReplaced(_) => write(&shared.credentials).apply(record).unwrap_or(true),
+        Record::ClientRegistered(row) => {
+            let mut credentials = write(&shared.credentials);
+            credentials.clients.insert(row.client_key, Arc::new(Client::new(row))).is_none()
+        }
+        Record::ClientTermed(_) | Record::ClientSecretSet(_) | Record::ClientKeyAdded(_) => {
+            write(&shared.credentials).apply_client(record).unwrap_or(true)
+        }
         Record::ApiKeyRevoked(row) => {
             let mut credentials = write(&shared.credentials);
             let hash = credentials.hash_of.get(&row.api_key).copied();
@@ -91,28 +161,9 @@ fn apply(shared: &Shared, writer: &mut Writer, now: UnixMillis, record: &Record)
             drop(credentials);
             writer.cut(shared, &shared.clients, row.client_key)
         }
-        Record::PrincipalSuspended(row) => writer.suspend(shared, row),
-        Record::PrincipalRestored(row) => {
-            set(&shared.principals, row.principal_key, |state| state.is_suspended = false);
-            true
-        }
-        Record::TokenPinned(row) => pin(shared, row),
-        Record::PinRevoked(row) => {
-            shared
-                .pins
-                .update(pin_key(row.fingerprint.cast_unsigned()), |[_, revoked]| *revoked = 1);
-            counted(shared);
-            true
-        }
-        Record::PersonPut(row) => writer.put_person(shared, row),
-        Record::IssuerModeSet(row) => {
-            let modes = Arc::make_mut(&mut writer.master.modes);
-            modes.insert(row.issuer.as_str().to_owned(), row.mode);
-            writer.publish(shared);
-            true
-        }
-        other => writer.apply_to_keys(shared, now, other),
-    }
+        _ => return None,
+    };
+    Some(done)
 }
 
 impl Writer {
@@ -126,12 +177,27 @@ impl Writer {
                         && keys.change(row.key, |key| close(&mut key.grandfathering, left))
                 })
             }
+            Record::KeyHoldersUnknown(row) => self.change_keys(shared, |keys| {
+                keys.change(row.key, |key| {
+                    key.holders_unknown_since.get_or_insert(row.since);
+                    close(&mut key.grandfathering, true);
+                })
+            }),
             Record::KeyStateChanged(row) => self.change_key_state(shared, row),
             Record::KeyTokensRevoked(row) => {
                 let revocation = shared.revocations() + 1;
                 self.mark(revocation);
                 let done = self
                     .change_keys(shared, |keys| keys.change(row.key, |key| key.cut = revocation));
+                counted(shared);
+                done
+            }
+            Record::KeyTokensCut(row) => {
+                let revocation = shared.revocations() + 1;
+                self.mark(revocation);
+                let moment = Moment { revocation, side: row.side, moment: row.moment };
+                let done = self
+                    .change_keys(shared, |keys| keys.change(row.key, |key| key.revoke_at(moment)));
                 counted(shared);
                 done
             }
@@ -142,7 +208,8 @@ impl Writer {
                         let gone = key.holders.iter().any(|it| left(shared, it.person_key));
                         let closed = key.grandfathering.is_some_and(|before| before.closed);
                         key.grandfathering = Some(window);
-                        close(&mut key.grandfathering, gone || closed);
+                        let unknown = key.holders_unknown_since.is_some();
+                        close(&mut key.grandfathering, gone || closed || unknown);
                     })
                 })
             }
@@ -215,13 +282,39 @@ impl Writer {
         let Some(slots) = self.slots(shared, row.origin, sequence) else { return false };
         let Some((segment, at)) = slots.segment(sequence) else { return false };
         // WHY before the entry: a token revoked between signing and record must never be seen live.
-        if late(shared, &self.master.keys, row) {
+        let hung = Hung {
+            seen: row.revocations_seen,
+            principal: row.principal_key,
+            client: row.client_key,
+            key: row.key,
+            issued_at: row.issued_at,
+        };
+        if late(shared, &self.master.keys, &hung) {
             segment.revoke(at);
         }
         let fingerprint = row.fingerprint.cast_unsigned();
         let done = segment.enter(at, fingerprint, row.key, row.expires_at.ms());
         slots.advance(sequence, low_water);
         done
+    }
+
+    /// Enters a token whose bytes Ward did not lay out.
+    fn enter_by_digest(&self, shared: &Shared, row: &TokenEntered) -> bool {
+        let hung = Hung {
+            seen: row.revocations_seen,
+            principal: row.principal_key,
+            client: row.client_key,
+            key: row.key,
+            issued_at: row.issued_at,
+        };
+        let entry = Entry {
+            key: row.key,
+            client: row.client_key,
+            seen: shared.revocations(),
+            revoked: late(shared, &self.master.keys, &hung),
+            login_proven: row.login_proven,
+        };
+        shared.digests.enter(row.digest, &entry, row.expires_at)
     }
 
     /// The slots of an origin with a live segment for `sequence`.
@@ -305,6 +398,7 @@ impl Writer {
         let held = |key: &crate::keys::Key| {
             key.grandfathering.is_some() && key.holders.iter().any(|it| it.person_key == person)
         };
+        shared.foreign.close_for(person);
         let keys = Arc::make_mut(&mut self.master.keys);
         let numbers: Vec<_> = keys.iter().filter(|key| held(key)).map(|key| key.number).collect();
         for number in &numbers {
@@ -326,6 +420,8 @@ impl Writer {
             return;
         }
         self.swept_at = now;
+        shared.digests.drop_ended(now);
+        shared.foreign.drop_ended(now);
         let next = self.master.origins.iter().filter_map(|slots| slots.without_ended(now));
         let next: Vec<OriginSlots> = next.collect();
         if next.is_empty() {
@@ -338,20 +434,29 @@ impl Writer {
     }
 }
 
+/// What a token hangs on, and how many revocations its issuer had seen.
+struct Hung {
+    seen: i64,
+    principal: PrincipalKey,
+    client: PrincipalKey,
+    key: KeyNumber,
+    issued_at: UnixMillis,
+}
+
 /// Whether something the token hangs on was revoked after its issuer last looked.
-fn late(shared: &Shared, keys: &Keys, row: &TokenIssued) -> bool {
-    let seen = u64::try_from(row.revocations_seen).unwrap_or(0);
+fn late(shared: &Shared, keys: &Keys, hung: &Hung) -> bool {
+    let seen = u64::try_from(hung.seen).unwrap_or(0);
     if shared.revocations() == seen {
         return false;
     }
-    let principal = shared.principal(row.principal_key);
+    let principal = shared.principal(hung.principal);
     principal.revoked > seen
         || principal.suspended > seen
-        || shared.client(row.client_key).revoked > seen
-        || keys.by_number(row.key).is_some_and(|key| key.cut > seen)
+        || shared.client(hung.client).revoked > seen
+        || keys.by_number(hung.key).is_some_and(|key| key.is_cut_since(seen, Some(hung.issued_at)))
 }
 
-fn add_api_key(shared: &Shared, row: &ApiKeyIssued) -> bool {
+fn add_api_key(shared: &Shared, row: &ApiKeyIssued, now: UnixMillis) -> bool {
     let key = ApiKey {
         id: row.api_key,
         kind: row.kind,
@@ -367,6 +472,7 @@ fn add_api_key(shared: &Shared, row: &ApiKeyIssued) -> bool {
     }
     credentials.hash_of.insert(key.id, row.hash);
     credentials.by_hash.insert(row.hash, key);
+    credentials.issued(row.api_key, now);
     true
 }
 

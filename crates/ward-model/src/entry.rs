@@ -109,6 +109,19 @@ impl Rows {
 pub trait View: Send {
     /// Takes in the record at `at`. Called once per leaf, in order, by one thread at a time.
     fn apply(&mut self, at: Position, record: &Record);
+
+    /// The leaf from which on replay must hand this view records of issuances (`TokenIssued`,
+    /// `TokenEntered`). Below it [`View::pass`] may be called for them instead of [`View::apply`].
+    /// WHY: a large journal holds little else, and decoding them is most of what a start costs. One
+    /// that never looks at them says [`LeafIndex::NEVER`].
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex(0)
+    }
+
+    /// At `at` stands an issuance, below [`View::needs_issuances_from`]. MUST do what `apply` would.
+    fn pass(&mut self, at: Position) {
+        let _nothing_hangs_on_it = at;
+    }
 }
 
 impl<T: Entry + ?Sized> Entry for Box<T> {

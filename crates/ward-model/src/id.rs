@@ -120,6 +120,8 @@ numbers! {
     EnrolmentId(i64);
     /// An incident.
     IncidentId(i64);
+    /// A foreign issuer that was declared; never reused.
+    IssuerNumber(i32);
     /// A signing key's dense number.
     KeyNumber(i32);
     /// A namespace of the register: 1 to 5 are the principal kinds.
@@ -149,6 +151,11 @@ pub struct LeafIndex(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct TreeSize(pub i64);
+
+impl LeafIndex {
+    /// Past every leaf.
+    pub const NEVER: Self = Self(i64::MAX);
+}
 
 impl Column for LeafIndex {
     fn put(&self, out: &mut Vec<u8>) {

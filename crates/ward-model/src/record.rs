@@ -13,6 +13,7 @@ pub use access::{Access, Touch};
 use crate::column::{Column as _, DecodeError, Octets, Text};
 use crate::entry::{Entry, Lane, Rows};
 use crate::id::*;
+use crate::network::Networks;
 use crate::principal::{PrincipalKey, PrincipalKind};
 use crate::reason::{Reason, Verdict};
 use crate::role::Roles;
@@ -702,6 +703,364 @@ records! {
         backup_size: i64,
         /// How many leaves stand after replaying a younger copy of the journal, if there was one.
         size: i64,
+    }
+    /// What a client may have beyond its registration; stands in one group with it.
+    125 ClientTermed Issuance {
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// More audiences it may ask for, one a line.
+        audiences: Text,
+        /// Audiences it may exchange others' tokens for, one a line; empty: it may not.
+        exchanges: Text,
+        /// Whether its tokens are always bound to a key or certificate.
+        bound: bool,
+    }
+    /// A client's secret was rotated.
+    126 ClientSecretSet Issuance {
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// Keyed hash of the new secret.
+        secret_hash: [u8; 32],
+        /// Until when the secret before is taken, too.
+        before_until: UnixMillis,
+    }
+    /// A key a client signs its assertions with; stands in one group with its registration.
+    127 ClientKeyAdded Issuance {
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// `kid`.
+        kid: Text,
+        /// The one way it signs.
+        algorithm: IssuerAlgorithm,
+        /// Public key: uncompressed P-256 point, Ed25519 key, or RSAPublicKey (RFC 8017 A.1.1).
+        public_key: Octets,
+    }
+    /// A client's assertion was used: it is refused from now on.
+    128 AssertionUsed Issuance {
+        /// The client as views key it.
+        client_key: PrincipalKey,
+        /// Keyed hash of its `jti`.
+        assertion: [u8; 16],
+        /// When it expires.
+        expires_at: UnixMillis,
+    }
+    /// A token nobody issued, with a good signature, was presented by somebody who verifies tokens.
+    135 ForgeryPresented Access {
+        /// The key that verifies it.
+        key: KeyNumber,
+        /// Whom it names; unknown when it names nobody.
+        principal_kind: PrincipalKind,
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// Where it was presented.
+        asked_at: AskedAt,
+        /// The client that presented it, as views key it; all zero when none.
+        client_key: PrincipalKey,
+        /// The API key that presented it, 0 when none.
+        api_key: ApiKeyId,
+        /// Whether it was answered as live, because its issuer is learning.
+        believed: bool,
+    }
+    /// A client asked to take a token back (RFC 7009); stands in one group with its revocation.
+    136 RevocationAsked Priority {
+        /// The client, as views key it.
+        client_key: PrincipalKey,
+        /// Whether the token was issued to another client.
+        of_another: bool,
+    }
+    /// A token whose bytes a client laid out was signed and entered by its digest; its signature
+    /// may leave once this is recorded.
+    140 TokenEntered Issuance {
+        /// The key that signed.
+        key: KeyNumber,
+        /// Keyed hash of the canonical token, 128 bits.
+        digest: [u8; 16],
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// The client it was issued to, as views key it.
+        client_key: PrincipalKey,
+        /// `iat`.
+        issued_at: UnixMillis,
+        /// `exp`.
+        expires_at: UnixMillis,
+        /// How many revocations the issuer had seen when it signed.
+        revocations_seen: i64,
+        /// Whether a login stands behind it.
+        login_proven: bool,
+    }
+    /// A token known by its digest was revoked.
+    141 EnteredRevoked Priority {
+        /// Keyed hash of the canonical token.
+        digest: [u8; 16],
+        /// `exp`.
+        expires_at: UnixMillis,
+        /// Why.
+        cause: Cause,
+    }
+    /// A foreign issuer was declared, or its declaration changed.
+    150 IssuerDeclared Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// Its name in the configuration.
+        name: Text,
+        /// `iss` of its tokens.
+        url: Text,
+        /// Audiences that are taken, one a line.
+        audiences: Text,
+        /// Longest life of its tokens, milliseconds.
+        life_ms_max: i64,
+        /// When it says what it issued.
+        reports: ReportMode,
+        /// The claims that name principal, kind, tenant and client, one a line; a line may be empty.
+        claims: Text,
+        /// The kinds of principals its tokens may name, one a line; the first is the default.
+        kinds: Text,
+    }
+    /// A foreign issuer is declared no more: its tokens open nothing.
+    151 IssuerWithdrawn Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+    }
+    /// A foreign issuer publishes a key, for the first time or again.
+    152 IssuerKeySeen Issuance {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The key's number.
+        key: KeyNumber,
+        /// `kid`.
+        kid: Text,
+        /// The one way it signs.
+        algorithm: IssuerAlgorithm,
+        /// Public key: uncompressed P-256 point, Ed25519 key, or RSAPublicKey (RFC 8017 A.1.1).
+        public_key: Octets,
+    }
+    /// A foreign issuer publishes a key no more.
+    153 IssuerKeyGone Issuance {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The key's number.
+        key: KeyNumber,
+    }
+    /// Something is wrong with a foreign issuer.
+    154 IssuerTroubled Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// What.
+        kind: IssuerTroubleKind,
+        /// Under which key, 0 when under none.
+        key: KeyNumber,
+        /// Whom the token names, 0 when it is about no token.
+        principal: PrincipalNumber,
+        /// The token, or SHA-256 of what was offered, cut to 16 bytes; zeros when neither.
+        about: [u8; 16],
+    }
+    /// A foreign issuer said that it issued a token.
+    155 IssuanceReported Issuance {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The place in its sequence of reports.
+        sequence: i64,
+        /// Keyed hash of the whole report, so that a repeat can be told from another report.
+        content: i64,
+        /// Keyed hash of the token's digest, or of its `jti` with whom it names and its times.
+        token: [u8; 16],
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// The client it was issued to.
+        client_key: PrincipalKey,
+        /// `iat`.
+        issued_at: UnixMillis,
+        /// `exp`.
+        expires_at: UnixMillis,
+        /// Keyed hash of the login behind it, 0 when none is named.
+        login: i64,
+    }
+    /// A foreign issuer said that it used a place in its sequence for no token.
+    156 IssuanceVoided Issuance {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The place.
+        sequence: i64,
+        /// Keyed hash of the whole report.
+        content: i64,
+    }
+    /// A foreign issuer said that it has reported everything issued before a moment.
+    157 IssuerComplete Issuance {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The moment.
+        before: UnixMillis,
+    }
+    /// A token with a good signature was presented that its issuer had not reported.
+    158 UnreportedSeen Access {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// The key that signed.
+        key: KeyNumber,
+        /// Keyed hashes it could be reported by: of its digest, of its digest with the other of two
+        /// equal signatures, of its `jti`; zeros where there is none.
+        token: [u8; 16],
+        /// The second of them.
+        twin: [u8; 16],
+        /// The third of them.
+        named: [u8; 16],
+        /// Whom it names.
+        principal: PrincipalNumber,
+        /// Whom it names, as views key it.
+        principal_key: PrincipalKey,
+        /// `iat`.
+        issued_at: UnixMillis,
+        /// `exp`.
+        expires_at: UnixMillis,
+    }
+    /// Someone can or could read a secret of a foreign issuer.
+    159 IssuerHolderDeclared Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// Which secret.
+        secret: IssuerSecret,
+        /// Who.
+        person: PersonId,
+        /// Who, as views key it.
+        person_key: PrincipalKey,
+        /// Since when.
+        since: UnixMillis,
+        /// How it is known.
+        evidence: CustodyEvidence,
+    }
+    /// Unreported tokens of a foreign issuer from before cut-over may pass once, inside a window.
+    160 IssuerGrandfatheringOpened Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// `iat` must lie before this.
+        cut_over: UnixMillis,
+        /// `exp` must lie at most this far after cut-over, milliseconds.
+        life_ms_max: i64,
+        /// Nothing new is let in from here on.
+        closes_at: UnixMillis,
+    }
+    /// That window closed.
+    161 IssuerGrandfatheringClosed Priority {
+        /// The issuer.
+        issuer: IssuerNumber,
+        /// Why.
+        cause: Cause,
+    }
+    /// Custody was opened at a start.
+    165 CustodyOpened Priority {
+        /// Where its key-encryption key came from.
+        kind: CustodyKind,
+        /// Whether it was wrapped anew since the start before.
+        rewrapped: bool,
+    }
+    /// A share opened a sealed Ward: whoever gave it is a holder from now on.
+    166 CustodyUnsealed Priority {
+        /// The share's number, from 1.
+        share: i32,
+        /// Whose share it is; all zero when SCIM does not know him.
+        person: PersonId,
+    }
+    /// Nobody can say who read an imported key: everyone who works here from then on is treated as
+    /// a holder.
+    167 KeyHoldersUnknown Priority {
+        /// The key.
+        key: KeyNumber,
+        /// From when on.
+        since: UnixMillis,
+    }
+    /// What people call an API key; stands in one group with its issuance.
+    180 ApiKeyNamed Issuance {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// Its name; no personal data.
+        name: Text,
+        /// What it is used for; no personal data.
+        description: Text,
+    }
+    /// What an API key may read; stands in one group with its issuance.
+    181 ApiKeyReads Issuance {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// Space-separated scopes: names of routes.
+        scope: Text,
+    }
+    /// Where an API key may be used from; stands in one group with its issuance.
+    182 ApiKeyConfined Issuance {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// The networks.
+        networks: Networks,
+    }
+    /// An API key was replaced; stands in one group with its successor's issuance.
+    183 ApiKeyReplaced Issuance {
+        /// The API key that ends.
+        api_key: ApiKeyId,
+        /// Its successor.
+        successor: ApiKeyId,
+        /// When it ends, unless it ends before.
+        ends_at: UnixMillis,
+    }
+    /// An API key was used at the control plane; at most one such record an hour and API key.
+    184 ApiKeyUsed Access {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// When it was used last.
+        last: UnixMillis,
+        /// How often since the record before.
+        count: i64,
+    }
+    /// Texts found where they do not belong were reported.
+    185 LeaksReported Refusal {
+        /// The reporter's /48 (IPv6) or v4-mapped /24.
+        prefix: [u8; 16],
+        /// How many texts.
+        texts: i64,
+        /// How many of them were live credentials, which are revoked in the same group.
+        live: i64,
+    }
+    /// How often a passkey has signed, as it says itself: a copy betrays itself by counting behind.
+    186 PasskeyCounted Priority {
+        /// The passkey.
+        passkey: PasskeyId,
+        /// Its signature counter (WebAuthn Level 2 §6.1.1).
+        count: i64,
+    }
+    /// A client had tokens issued under a key; at most one such record an hour, client and key.
+    187 ClientUsed Access {
+        /// The client, as views key it.
+        client_key: PrincipalKey,
+        /// The key that signed.
+        key: KeyNumber,
+        /// When it had one issued last.
+        last: UnixMillis,
+        /// How many since the record before.
+        count: i64,
+    }
+    /// The person answerable for an API key of a service; stands in one group with its issuance.
+    188 ApiKeyAnswered Issuance {
+        /// The API key.
+        api_key: ApiKeyId,
+        /// Who.
+        person: PersonId,
+        /// Who, as views key it.
+        person_key: PrincipalKey,
+    }
+    /// Every token under a key that was issued on one side of a moment, and before this, was revoked.
+    120 KeyTokensCut Priority {
+        /// The key.
+        key: KeyNumber,
+        /// Which side.
+        side: Side,
+        /// The moment, a whole second; compared with `iat`.
+        moment: UnixMillis,
+        /// Why.
+        cause: Cause,
     }
 }
 

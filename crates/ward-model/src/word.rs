@@ -78,6 +78,8 @@ words! {
         Transaction = 2 "transaction",
         /// Journal checkpoints.
         Checkpoint = 3 "checkpoint",
+        /// Answers to those who verify tokens: introspection (RFC 9701) and status lists.
+        Answer = 35 "answer",
     }
 }
 
@@ -88,6 +90,8 @@ words! {
         Generated = 1 "generated",
         /// Brought in; its declared holders may have read it.
         Imported = 2 "imported",
+        /// Made inside a PKCS#11 token that does not give it out; Ward holds a handle.
+        Inside = 3 "inside",
     }
 }
 
@@ -114,6 +118,24 @@ words! {
         Storage = 2 "storage",
         /// Ward handed it out.
         Handed = 3 "handed",
+        /// He gave a share with which a sealed Ward was opened.
+        Unsealer = 4 "unsealer",
+        /// Nobody could say who read it: everyone who worked here then is treated as a holder.
+        Unknown = 5 "unknown",
+    }
+}
+
+words! {
+    /// Where the key-encryption key comes from.
+    CustodyKind {
+        /// A file on this host.
+        File = 1 "file",
+        /// A passphrase, given at start.
+        Passphrase = 2 "passphrase",
+        /// Shares of several persons, given at start.
+        Shares = 3 "shares",
+        /// A PKCS#11 token.
+        Pkcs11 = 4 "pkcs11",
     }
 }
 
@@ -150,6 +172,8 @@ words! {
         Scim = 3 "scim",
         /// An operator's key for Ward's own API.
         Operator = 4 "operator",
+        /// A foreign issuer's key for reporting what it issued, and for nothing else.
+        Reporter = 5 "reporter",
     }
 }
 
@@ -252,6 +276,12 @@ words! {
         EmergencyUsed = 10 "emergency_used",
         /// A credential of an operator was presented that is stolen, copied or revoked.
         OperatorCredential = 11 "operator_credential",
+        /// A foreign issuer's keys or reports are not as they must be.
+        IssuerTrouble = 20 "issuer_trouble",
+        /// A foreign issuer's token was reported after it had been presented.
+        LateReport = 21 "late_report",
+        /// A live credential was found where it does not belong, and was revoked.
+        CredentialLeaked = 30 "credential_leaked",
     }
 }
 
@@ -366,5 +396,83 @@ words! {
         Done = 1 "done",
         /// Still to be done, by name.
         Open = 2 "open",
+    }
+}
+
+words! {
+    /// Where somebody asked about a token, or asked to take it back.
+    AskedAt {
+        /// The introspection endpoint (RFC 7662).
+        Introspection = 1 "introspection",
+        /// The revocation endpoint (RFC 7009).
+        Revocation = 2 "revocation",
+        /// The transit door's `verify`.
+        Transit = 3 "transit",
+    }
+}
+
+words! {
+    /// How a foreign issuer signs (RFC 7518 §3, RFC 8037 §3.1).
+    IssuerAlgorithm {
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = 1 "ES256",
+        /// Ed25519.
+        EdDsa = 2 "EdDSA",
+        /// RSASSA-PKCS1-v1_5 with SHA-256.
+        Rs256 = 3 "RS256",
+        /// RSASSA-PSS with SHA-256.
+        Ps256 = 4 "PS256",
+    }
+}
+
+words! {
+    /// When a foreign issuer says what it issued.
+    ReportMode {
+        /// Before the token leaves: what is not reported may be refused.
+        Synchronous = 1 "synchronous",
+        /// Later, in batches: what was not reported is only found.
+        Batch = 2 "batch",
+    }
+}
+
+words! {
+    /// What is wrong with a foreign issuer, or with what it says.
+    IssuerTroubleKind {
+        /// Its keys cannot be fetched; the last good ones stand.
+        KeysUnavailable = 1 "keys_unavailable",
+        /// What it publishes as its keys was refused whole; the last good ones stand.
+        KeysRefused = 2 "keys_refused",
+        /// It publishes another key under a `kid` that is known.
+        KeySwapped = 3 "key_swapped",
+        /// A token was reported after it had been presented.
+        LateReport = 4 "late_report",
+        /// A presented token with a good signature was never reported.
+        NeverReported = 5 "never_reported",
+        /// A place in the sequence of reports stays empty.
+        Gap = 6 "gap",
+        /// One place in the sequence of reports was used twice, for two things.
+        Conflict = 7 "conflict",
+        /// It has said nothing for too long.
+        Silent = 8 "silent",
+    }
+}
+
+words! {
+    /// What a declared holder of a foreign issuer can read.
+    IssuerSecret {
+        /// The key it signs with.
+        SigningKey = 1 "signing_key",
+        /// The credential it reports with.
+        Reporter = 2 "reporter",
+    }
+}
+
+words! {
+    /// Which side of a moment.
+    Side {
+        /// Earlier than it.
+        Before = 1 "before",
+        /// At it or later.
+        After = 2 "after",
     }
 }

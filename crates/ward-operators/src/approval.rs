@@ -271,6 +271,10 @@ impl View for Following {
     fn apply(&mut self, at: Position, record: &Record) {
         self.0.0.write().unwrap_or_else(PoisonError::into_inner).take_in(at, record);
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
 }
 
 #[cfg(test)]

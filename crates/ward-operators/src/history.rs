@@ -257,6 +257,10 @@ impl View for Following {
             self.0.0.write().unwrap_or_else(PoisonError::into_inner).take_in(at, record);
         }
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
 }
 
 #[cfg(test)]

@@ -214,6 +214,10 @@ impl View for Following {
             self.0.book().reads.take_in(at, record);
         }
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
 }
 
 #[cfg(test)]

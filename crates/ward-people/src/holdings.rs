@@ -9,15 +9,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ward_model::record::{
     ApiKeyIssued, CascadeStarted, CascadeStep, ClientRegistered, KeyAdded, KeyHolderDeclared,
-    KeyStateChanged, PersonPut,
+    KeyHoldersUnknown, KeyStateChanged, PersonPut,
 };
 use ward_model::word::{
     ApiKeyKind, CascadeStepKind, Cause, CustodyEvidence, KeyPurpose, KeySource, KeyState,
     PersonState, StepOutcome,
 };
 use ward_model::{
-    ApiKeyId, CascadeId, KeyNumber, PersonId, Position, PrincipalKey, PrincipalNumber, Record,
-    UnixMillis, View,
+    ApiKeyId, CascadeId, KeyNumber, LeafIndex, PersonId, Position, PrincipalKey, PrincipalNumber,
+    Record, UnixMillis, View,
 };
 
 /// A person as the records know him.
@@ -149,6 +149,8 @@ pub struct Holdings {
     clients: BTreeMap<PrincipalKey, ClientHeld>,
     keys: BTreeMap<KeyNumber, KeyHeld>,
     holders: BTreeMap<KeyNumber, BTreeMap<PersonId, Custody>>,
+    /// Keys nobody can say the holders of, and from when on.
+    unknown: BTreeMap<KeyNumber, UnixMillis>,
     grandfathering: BTreeSet<KeyNumber>,
     runs: BTreeMap<CascadeId, Run>,
     runs_by_person: HashMap<PersonId, Vec<CascadeId>>,
@@ -202,14 +204,31 @@ impl Holdings {
             .map(|(key, held)| (*key, held))
     }
 
-    /// Signing keys a person can or could read.
+    /// Signing keys a person can or could read: those he is a holder of, and those nobody can say
+    /// the holders of while he worked here.
     pub fn keys_of(
         &self,
         person: PersonId,
     ) -> impl Iterator<Item = (KeyNumber, &KeyHeld, Custody)> {
-        self.holders.iter().filter_map(move |(number, holders)| {
-            Some((*number, self.keys.get(number)?, *holders.get(&person)?))
+        self.keys.iter().filter_map(move |(number, key)| {
+            let declared = self.holders.get(number).and_then(|holders| holders.get(&person));
+            let custody = declared.copied().or_else(|| self.may_have_read(*number, person))?;
+            Some((*number, key, custody))
         })
+    }
+
+    /// WHY not who left before: the key came in after he was gone, and was given to nobody since.
+    fn may_have_read(&self, key: KeyNumber, person: PersonId) -> Option<Custody> {
+        let since = *self.unknown.get(&key)?;
+        let held = self.people.get(&person)?;
+        let gone_before = held.state == PersonState::Left && held.since < since;
+        (!gone_before).then_some(Custody { since, evidence: CustodyEvidence::Unknown })
+    }
+
+    /// Since when everyone who works here is treated as a holder of a key, if that is so.
+    #[must_use]
+    pub fn holders_unknown(&self, key: KeyNumber) -> Option<UnixMillis> {
+        self.unknown.get(&key).copied()
     }
 
     /// A signing key.
@@ -293,6 +312,7 @@ impl Holdings {
             Record::KeyAdded(it) => self.put_key(it),
             Record::KeyStateChanged(it) => self.change_key(it),
             Record::KeyHolderDeclared(it) => self.put_holder(it),
+            Record::KeyHoldersUnknown(it) => self.put_unknown(it),
             Record::GrandfatheringOpened(it) => {
                 self.grandfathering.insert(it.key);
             }
@@ -393,6 +413,11 @@ impl Holdings {
         }
     }
 
+    fn put_unknown(&mut self, it: &KeyHoldersUnknown) {
+        let since = self.unknown.entry(it.key).or_insert(it.since);
+        *since = it.since.min(*since);
+    }
+
     fn put_run(&mut self, at: UnixMillis, it: &CascadeStarted) {
         let run = Run {
             person: it.person,
@@ -446,5 +471,9 @@ impl View for HoldingsView {
     fn apply(&mut self, at: Position, record: &Record) {
         let mut holdings = self.0.0.write().unwrap_or_else(PoisonError::into_inner);
         holdings.take_in(at.time, record);
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
     }
 }

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ward_model::record::{
-    AccessRow, AlertRaised, IncidentClosed, IncidentNoted, IncidentOpened, KeyAdded,
+    AccessRow, AlertRaised, IncidentClosed, IncidentNoted, IncidentOpened, IssuerKeySeen, KeyAdded,
     KeyHolderDeclared, KeyStateChanged, PersonPut,
 };
 use ward_model::word::{
     AlertKind, Cause, CustodyEvidence, IncidentEntryKind, KeySource, KeyState, PersonState,
 };
 use ward_model::{
-    AlertId, IncidentId, KeyNumber, LeafIndex, PersonId, Position, PrincipalKey, PrincipalNumber,
-    Reason, Record, UnixMillis, View,
+    AlertId, IncidentId, IssuerNumber, KeyNumber, LeafIndex, PersonId, Position, PrincipalKey,
+    PrincipalNumber, Reason, Record, UnixMillis, View,
 };
 
 use crate::emergencies::Emergencies;
@@ -46,11 +46,14 @@ impl Matter {
             | AlertKind::LeaverCredential
             | AlertKind::BudgetSpent
             | AlertKind::WrongTenant
+            | AlertKind::CredentialLeaked
             | AlertKind::OperatorCredential => Some(by_principal),
             AlertKind::StoreTampered | AlertKind::UnapprovedChange | AlertKind::EmergencyUsed => {
                 Some(Self { principal: PrincipalNumber::NONE, ..by_principal })
             }
-            AlertKind::UndeclaredField | AlertKind::ClockJumped => None,
+            // A late report is looked at token by token; an issuer's trouble is its operator's.
+            AlertKind::LateReport => Some(by_key),
+            AlertKind::UndeclaredField | AlertKind::ClockJumped | AlertKind::IssuerTrouble => None,
         }
     }
 
@@ -166,6 +169,8 @@ pub struct Incidents {
     by_key: HashMap<PrincipalKey, PersonId>,
     by_principal: HashMap<PrincipalNumber, PersonId>,
     keys: BTreeMap<KeyNumber, KeySeen>,
+    /// Foreign issuers by number: their URL.
+    issuers: HashMap<IssuerNumber, String>,
     alerts: BTreeMap<LeafIndex, (UnixMillis, AlertRaised)>,
     alert_at: HashMap<AlertId, LeafIndex>,
     alerts_dropped: u64,
@@ -296,6 +301,10 @@ impl Incidents {
                 }
             }
             Record::KeyAdded(it) => self.put_key(at, it),
+            Record::IssuerDeclared(it) => {
+                self.issuers.insert(it.issuer, it.url.as_str().to_owned());
+            }
+            Record::IssuerKeySeen(it) => self.put_issuer_key(at, it),
             Record::KeyStateChanged(it) => self.change_key(at, it),
             Record::KeyHolderDeclared(it) => self.put_holder(it),
             Record::GrandfatheringOpened(it) => {
@@ -306,6 +315,15 @@ impl Incidents {
             Record::GrandfatheringClosed(it) => {
                 let what = format!("old tokens are let in no more ({})", it.cause);
                 self.key_event(at, it.key, what, |key| key.grandfathering = false);
+            }
+            Record::KeyTokensCut(it) => {
+                let what = format!(
+                    "every token it signed {} Unix second {} was revoked ({})",
+                    it.side,
+                    it.moment.seconds(),
+                    it.cause
+                );
+                self.key_event(at, it.key, what, |_| {});
             }
             Record::KeyTokensRevoked(it) => {
                 let what = format!("every token under the key was revoked ({})", it.cause);
@@ -422,6 +440,15 @@ impl Incidents {
         });
     }
 
+    fn put_issuer_key(&mut self, at: Position, it: &IssuerKeySeen) {
+        let issuer = self.issuers.get(&it.issuer).cloned().unwrap_or_default();
+        let what = "the issuer publishes the key".to_owned();
+        self.key_event(at, it.key, what, |key| {
+            key.kid = it.kid.as_str().to_owned();
+            key.issuer = issuer;
+        });
+    }
+
     fn change_key(&mut self, at: Position, it: &KeyStateChanged) {
         let what = format!("the key is {} ({})", it.state, it.cause);
         self.key_event(at, it.key, what, |key| {
@@ -490,5 +517,13 @@ impl View for IncidentsView {
     fn apply(&mut self, at: Position, record: &Record) {
         let mut incidents = self.0.0.write().unwrap_or_else(PoisonError::into_inner);
         incidents.take_in(at, record);
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
+
+    fn pass(&mut self, at: Position) {
+        self.0.0.write().unwrap_or_else(PoisonError::into_inner).head = at.time;
     }
 }

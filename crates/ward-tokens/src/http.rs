@@ -2,9 +2,12 @@
 //!
 //! `/api/...` answers RFC 9457 problems; unknown fields are refused. Best test: `tests.rs`.
 
+mod api_keys;
+mod clients;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, Path, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 use axum::routing::{delete, get, post};
@@ -12,14 +15,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ward_model::time::DAY_MS;
-use ward_model::word::{ApiKeyKind, Cause, Role};
+use ward_model::word::{Cause, Side};
 use ward_model::{
-    ApiKeyId, Caller, KeyNumber, PrincipalKind, PrincipalName, Problem, ProblemKind, Reason, Roles,
+    ApiKeyId, Caller, KeyNumber, PrincipalKind, PrincipalName, Problem, ProblemKind, Reason,
     UnixMillis,
 };
 
-use crate::credential::{ApiKeyAsk, ClientAsk};
-use crate::issuance::{Issuance, IssueError, TokenAsk, operator_act, person_of};
+use crate::issuance::{Issuance, IssueError, operator_act};
 use crate::limits::BODY_BYTES_MAX;
 use crate::oauth::{self, answer};
 use crate::revoke::Target;
@@ -31,11 +33,11 @@ pub fn router(issuance: Issuance) -> Router {
         .route("/oauth/token", post(oauth::token))
         .route("/oauth/jwks", get(oauth::jwks))
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
-        .route("/api/tokens", post(issue))
         .route("/api/tokens/revoke", post(revoke))
-        .route("/api/api-keys", post(issue_api_key))
-        .route("/api/api-keys/{id}", delete(revoke_api_key))
-        .route("/api/clients", post(register_client))
+        .route("/api/api-keys", post(api_keys::issue))
+        .route("/api/api-keys/{id}", delete(api_keys::revoke))
+        .route("/api/api-keys/{id}/rotate", post(api_keys::rotate))
+        .merge(clients::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(issuance)
 }
@@ -56,49 +58,11 @@ impl NameBody {
     }
 }
 
-fn name(kind: &str, id: String) -> Result<PrincipalName, Problem> {
+pub(crate) fn name(kind: &str, id: String) -> Result<PrincipalName, Problem> {
     let kind = PrincipalKind::from_name(kind).filter(|kind| *kind != PrincipalKind::Unknown);
     let kind = kind.ok_or_else(|| input("kind is customer, seller, rider, person or service"))?;
     PrincipalName::new(kind, id)
         .map_err(|_| input("an id is 1 to 256 bytes without control characters"))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TokenRequest {
-    sub: String,
-    kind: String,
-    audience: String,
-    life_seconds: i64,
-    tenant: Option<String>,
-    scope: Option<String>,
-    login: Option<String>,
-}
-
-/// `POST /api/tokens`.
-async fn issue(State(issuance): State<Issuance>, caller: Knock, body: Bytes) -> Response<Body> {
-    finish(issued(&issuance, caller, &body).await)
-}
-
-async fn issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value, Problem> {
-    let caller = knocked(caller)?;
-    let wanted: TokenRequest = read(body)?;
-    let ask = TokenAsk {
-        principal: name(&wanted.kind, wanted.sub)?,
-        // WHY: every token a login service had issued can be revoked by its credential.
-        client_id: format!("api-key-{}", caller.api_key),
-        audience: wanted.audience,
-        life_ms: wanted.life_seconds.saturating_mul(1000),
-        tenant: wanted.tenant,
-        scope: wanted.scope,
-        login: wanted.login,
-    };
-    if let Some(act) = operator_act(caller, "issue token", 0, body) {
-        issuance.append(act).await.map_err(problem)?;
-    }
-    let token = issuance.issue(ask).await.map_err(problem)?;
-    let expires_at = token.expires_at().seconds();
-    Ok(json!({ "token": token.expose(), "expires_at": expires_at }))
 }
 
 #[derive(Deserialize)]
@@ -109,16 +73,26 @@ struct RevokeRequest {
     api_key: Option<ApiKeyId>,
     client: Option<String>,
     key: Option<KeyNumber>,
+    /// With `key`: only what was issued before, or at and after, this Unix second.
+    before: Option<i64>,
+    after: Option<i64>,
 }
 
 impl RevokeRequest {
-    fn target(self) -> Result<Target, Problem> {
+    fn target(self, now: UnixMillis) -> Result<Target, Problem> {
+        let key = match (self.key, self.before, self.after) {
+            (key, None, None) => key.map(Target::Key),
+            (Some(key), Some(before), None) => Some(side(key, Side::Before, before, now)?),
+            (Some(key), None, Some(after)) => Some(side(key, Side::After, after, now)?),
+            (Some(_), Some(_), Some(_)) => return Err(input("say before or after, not both")),
+            (None, ..) => return Err(input("before and after go with key")),
+        };
         let mut targets = [
             self.token.map(Target::Token),
             self.principal.map(NameBody::name).transpose()?.map(Target::Principal),
             self.api_key.map(Target::ApiKey),
             self.client.map(Target::Client),
-            self.key.map(Target::Key),
+            key,
         ]
         .into_iter()
         .flatten();
@@ -129,6 +103,14 @@ impl RevokeRequest {
     }
 }
 
+/// What a key signed on one side of a moment that is past: later tokens it does not take.
+fn side(key: KeyNumber, side: Side, seconds: i64, now: UnixMillis) -> Result<Target, Problem> {
+    if !(0..=now.seconds()).contains(&seconds) {
+        return Err(input("before and after are Unix seconds, and past: later tokens stay"));
+    }
+    Ok(Target::KeySide(key, side, UnixMillis::from_seconds(seconds)))
+}
+
 /// `POST /api/tokens/revoke`.
 async fn revoke(State(issuance): State<Issuance>, caller: Knock, body: Bytes) -> Response<Body> {
     finish(revoked(&issuance, caller, &body).await)
@@ -136,126 +118,10 @@ async fn revoke(State(issuance): State<Issuance>, caller: Knock, body: Bytes) ->
 
 async fn revoked(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value, Problem> {
     let caller = knocked(caller)?;
-    let target = read::<RevokeRequest>(body)?.target()?;
+    let target = read::<RevokeRequest>(body)?.target(issuance.now())?;
     let act = operator_act(caller, "revoke", 0, body);
     issuance.revoke(target, Cause::Operator, act).await.map_err(problem)?;
     Ok(json!({ "revoked": true }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApiKeyRequest {
-    kind: String,
-    owner: NameBody,
-    /// For the kind `operator`: what it may do to Ward.
-    #[serde(default)]
-    roles: Vec<String>,
-    days: Option<i64>,
-    /// Unix seconds.
-    expires_at: Option<i64>,
-}
-
-/// `POST /api/api-keys`.
-async fn issue_api_key(
-    State(issuance): State<Issuance>,
-    caller: Knock,
-    body: Bytes,
-) -> Response<Body> {
-    finish(api_key_issued(&issuance, caller, &body).await)
-}
-
-async fn api_key_issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value, Problem> {
-    let caller = knocked(caller)?;
-    let wanted: ApiKeyRequest = read(body)?;
-    let kind = ApiKeyKind::from_name(&wanted.kind)
-        .ok_or_else(|| input("kind is person, service, scim or operator"))?;
-    let expires_at = end(wanted.days, wanted.expires_at, issuance.now())?;
-    let roles = wanted.roles.iter().map(|name| {
-        Role::from_name(name).ok_or_else(|| {
-            input(
-                "roles are keys, policy, journal, people, incident, audit, operators, login, feed",
-            )
-        })
-    });
-    let roles = roles.collect::<Result<Roles, Problem>>()?;
-    let ask = ApiKeyAsk { kind, owner: wanted.owner.name()?, expires_at, roles };
-    let act = operator_act(caller, "issue api key", 0, body);
-    let made = issuance.issue_api_key(ask, act).await.map_err(problem)?;
-    Ok(json!({
-        "id": made.id,
-        "api_key": made.text.expose(),
-        "kind": kind,
-        "roles": roles,
-        "expires_at": made.expires_at.seconds(),
-    }))
-}
-
-/// `DELETE /api/api-keys/{id}`.
-async fn revoke_api_key(
-    State(issuance): State<Issuance>,
-    caller: Knock,
-    Path(id): Path<String>,
-) -> Response<Body> {
-    let done = async {
-        let caller = knocked(caller)?;
-        let id: i64 = id.parse().map_err(|_| problem(IssueError::NotFound))?;
-        let act = operator_act(caller, "revoke api key", id, &id.to_le_bytes());
-        issuance.revoke_api_key(ApiKeyId(id), Cause::Operator, act).await.map_err(problem)?;
-        Ok(json!({ "revoked": true }))
-    };
-    finish(done.await)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientRequest {
-    client_id: String,
-    /// SCIM id of the person answerable.
-    owner: String,
-    audience: String,
-    #[serde(default)]
-    scope: String,
-    life_seconds: i64,
-    days: Option<i64>,
-    /// Unix seconds.
-    expires_at: Option<i64>,
-}
-
-/// `POST /api/clients`.
-async fn register_client(
-    State(issuance): State<Issuance>,
-    caller: Knock,
-    body: Bytes,
-) -> Response<Body> {
-    finish(client_registered(&issuance, caller, &body).await)
-}
-
-async fn client_registered(
-    issuance: &Issuance,
-    caller: Knock,
-    body: &[u8],
-) -> Result<Value, Problem> {
-    let caller = knocked(caller)?;
-    let wanted: ClientRequest = read(body)?;
-    let owner = person_of(&wanted.owner);
-    let owner = owner.ok_or_else(|| input("owner is the SCIM id of a person"))?;
-    let ledger = &issuance.0.ledger;
-    let ask = ClientAsk {
-        client_id: wanted.client_id,
-        owner,
-        owner_key: ledger.principal_key(PrincipalKind::Person, &owner.uuid()),
-        audience: wanted.audience,
-        scope: wanted.scope,
-        life_ms_max: wanted.life_seconds.saturating_mul(1000),
-        expires_at: end(wanted.days, wanted.expires_at, issuance.now())?,
-    };
-    let act = operator_act(caller, "register client", 0, body);
-    let made = issuance.register_client(ask, act).await.map_err(problem)?;
-    Ok(json!({
-        "client_id": made.client_id,
-        "client_secret": made.secret.expose(),
-        "expires_at": made.expires_at.seconds(),
-    }))
 }
 
 fn end(days: Option<i64>, at: Option<i64>, now: UnixMillis) -> Result<UnixMillis, Problem> {
@@ -266,22 +132,22 @@ fn end(days: Option<i64>, at: Option<i64>, now: UnixMillis) -> Result<UnixMillis
     }
 }
 
-fn knocked(caller: Knock) -> Result<Caller, Problem> {
+pub(crate) fn knocked(caller: Knock) -> Result<Caller, Problem> {
     let caller = caller.map(|Extension(caller)| caller);
     caller.ok_or_else(|| ProblemKind::Unauthenticated.problem("", None))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // WHY no detail of the parser: it could quote a credential.
     serde_json::from_slice(body)
         .map_err(|_| input("the body is not the JSON object this route takes"))
 }
 
-fn input(detail: &str) -> Problem {
+pub(crate) fn input(detail: &str) -> Problem {
     ProblemKind::Input.problem(detail, None)
 }
 
-fn problem(error: IssueError) -> Problem {
+pub(crate) fn problem(error: IssueError) -> Problem {
     let kind = match error {
         IssueError::Input(_) => ProblemKind::Input,
         IssueError::Refused(_) => ProblemKind::Refused(Reason::Policy),
@@ -296,7 +162,7 @@ fn problem(error: IssueError) -> Problem {
     kind.problem(error.to_string(), None)
 }
 
-fn finish(result: Result<Value, Problem>) -> Response<Body> {
+pub(crate) fn finish(result: Result<Value, Problem>) -> Response<Body> {
     match result {
         Ok(json) => answer(StatusCode::OK, &json),
         Err(problem) => {

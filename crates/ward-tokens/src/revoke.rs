@@ -2,10 +2,11 @@
 
 use ward_ledger::Entered;
 use ward_model::record::{
-    ClientRevoked, KeyTokensRevoked, OperatorDid, PinRevoked, PrincipalRevoked, TokenRevoked,
+    ClientRevoked, EnteredRevoked, KeyTokensCut, KeyTokensRevoked, OperatorDid, PinRevoked,
+    PrincipalRevoked, TokenRevoked,
 };
-use ward_model::word::Cause;
-use ward_model::{ApiKeyId, KeyNumber, PrincipalName, Record};
+use ward_model::word::{Cause, Side};
+use ward_model::{ApiKeyId, KeyNumber, PrincipalName, Record, UnixMillis};
 
 use crate::issuance::{Issuance, IssueError, one_spelling};
 
@@ -22,6 +23,9 @@ pub enum Target {
     Client(String),
     /// Every token under this key issued so far.
     Key(KeyNumber),
+    /// Every token under this key issued so far whose `iat` lies on one side of a moment, a whole
+    /// second.
+    KeySide(KeyNumber, Side, UnixMillis),
 }
 
 impl Issuance {
@@ -43,6 +47,9 @@ impl Issuance {
                     TokenRevoked { origin, sequence, cause }.into()
                 }
                 Entered::Pin(fingerprint) => PinRevoked { fingerprint, cause }.into(),
+                Entered::Digest(digest, expires_at) => {
+                    EnteredRevoked { digest, expires_at, cause }.into()
+                }
             },
             Target::Principal(name) => {
                 let name = one_spelling(name);
@@ -58,6 +65,10 @@ impl Issuance {
             Target::Key(key) => {
                 ledger.key(key).ok_or(IssueError::NotFound)?;
                 KeyTokensRevoked { key, cause }.into()
+            }
+            Target::KeySide(key, side, moment) => {
+                ledger.key(key).ok_or(IssueError::NotFound)?;
+                KeyTokensCut { key, side, moment, cause }.into()
             }
         };
         tracing::info!(kind = record.kind_name(), cause = cause.as_str(), "revoked");

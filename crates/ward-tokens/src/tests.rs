@@ -1,5 +1,7 @@
 //! Every door of issuance over a real journal in a temporary directory.
 
+mod api_keys;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -19,22 +21,23 @@ use ward_model::*;
 
 use crate::*;
 
-const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
-const ISSUER: &str = "https://ward.test";
+pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+pub(crate) const ISSUER: &str = "https://ward.test";
 const PERSON: &str = "07070707-0707-0707-0707-070707070707";
 const OPERATOR: Caller = Caller::machine(ApiKeyId(5), ApiKeyKind::Operator);
-const LOGIN: Caller = Caller::machine(ApiKeyId(6), ApiKeyKind::Service);
+pub(crate) const LOGIN: Caller = Caller::machine(ApiKeyId(6), ApiKeyKind::Service);
 
-struct World {
+pub(crate) struct World {
     _dir: tempfile::TempDir,
-    issuance: Issuance,
-    journal: Journal,
-    ledger: Ledger,
-    now: Arc<AtomicI64>,
+    pub(crate) issuance: Issuance,
+    pub(crate) signing: Signing,
+    pub(crate) journal: Journal,
+    pub(crate) ledger: Ledger,
+    pub(crate) now: Arc<AtomicI64>,
     register_fails: Arc<AtomicBool>,
 }
 
-fn journal(dir: &std::path::Path, ledger: &Ledger) -> Journal {
+fn journal(dir: &std::path::Path, ledger: &Ledger, more: Vec<Box<dyn View>>) -> Journal {
     let signer = ward_tlog::NoteSigner::from_seed("test", &[5; 32]).unwrap();
     let mut counter = 0u8;
     let entropy = Box::new(move |bytes: &mut [u8]| {
@@ -44,16 +47,34 @@ fn journal(dir: &std::path::Path, ledger: &Ledger) -> Journal {
     });
     let options = Options::new(Secret::new([6; 32]), signer, entropy, NOW);
     let disk = Arc::new(RealDisk::new(dir.join("journal")));
-    Journal::create(disk, options, vec![Box::new(ledger.view())]).unwrap()
+    let mut views: Vec<Box<dyn View>> = vec![Box::new(ledger.view())];
+    views.extend(more);
+    Journal::create(disk, options, views).unwrap()
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// As [`World::new`], with more views of the journal.
+    pub(crate) async fn with(more: Vec<Box<dyn View>>) -> Self {
+        Self::of(more, None).await
+    }
+
+    /// As [`World::with`]; tokens of some audiences say where their status stands.
+    pub(crate) async fn of(
+        more: Vec<Box<dyn View>>,
+        statuses: Option<ward_keys::StatusLists>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let kek = Kek::create(&dir.path().join("kek"), [3; 32]).unwrap();
         let keys = KeyStore::open(&dir.path().join("keys"), kek, Vec::new()).unwrap();
         let ledger = Ledger::new(LedgerSecret::new(keys.secret("ledger").unwrap()));
-        let journal = journal(dir.path(), &ledger);
+        let assertions = Assertions::default();
+        let mut more = more;
+        more.push(assertions.view());
+        let journal = journal(dir.path(), &ledger, more);
         let new = NewKey {
             purpose: KeyPurpose::Token,
             algorithm: Algorithm::EdDsa,
@@ -68,11 +89,15 @@ impl World {
         let register_fails = Arc::new(AtomicBool::new(false));
         let (clock, fails) = (Arc::clone(&now), Arc::clone(&register_fails));
         let random = AtomicI64::new(1);
+        let signer = TokenSigner::new(ledger.clone(), Origins::new(origin));
         let issuance = Issuance::new(Parts {
             journal: journal.clone(),
             ledger: ledger.clone(),
             keys: Arc::new(keys),
-            signer: TokenSigner::new(ledger.clone(), Origins::new(origin)),
+            signer: match statuses {
+                Some(lists) => signer.with_statuses(lists),
+                None => signer,
+            },
             numbers: Arc::new(move |_: &PrincipalName| match fails.load(Ordering::Acquire) {
                 true => Err(NumberError),
                 false => Ok(PrincipalNumber(1)),
@@ -80,9 +105,12 @@ impl World {
             policy: SigningPolicy {
                 issuer: ISSUER.into(),
                 kinds: vec![PrincipalKind::Customer, PrincipalKind::Person, PrincipalKind::Service],
-                audiences: vec!["shop".into()],
+                audiences: vec!["shop".into(), "billing".into()],
                 life_ms_max: 3_600_000,
             },
+            assertions,
+            proofs: Arc::new(ward_proof::Desk::new(&[4; 32], NOW.plus_ms(-3_600_000), false)),
+            doors: Networks::parse(["10.0.0.0/8"]).unwrap(),
             base_url: "http://127.0.0.1:7780".into(),
             clock: Arc::new(move || UnixMillis::new(clock.load(Ordering::Acquire))),
             entropy: Arc::new(move |bytes| {
@@ -93,21 +121,32 @@ impl World {
                 Ok(())
             }),
         });
-        Self { _dir: dir, issuance, journal, ledger, now, register_fails }
+        let signing = Signing::new(issuance.clone(), policy::Rules::default());
+        Self { _dir: dir, issuance, signing, journal, ledger, now, register_fails }
     }
 
     fn router(&self) -> Router {
         router(self.issuance.clone())
+            .merge(typed_router(self.signing.clone()))
+            .merge(transit_router(self.signing.clone()))
     }
 
-    async fn send(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Value) {
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+    ) -> (StatusCode, axum::http::HeaderMap, Value) {
         let response = self.router().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, headers, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    async fn call(&self, caller: Option<Caller>, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call(
+        &self,
+        caller: Option<Caller>,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let method = if body.is_null() { "DELETE" } else { "POST" };
         let mut request = Request::builder().method(method).uri(path);
         if let Some(caller) = caller {
@@ -132,14 +171,14 @@ impl World {
         (status.as_u16(), json)
     }
 
-    fn reason(&self, token: &str) -> Option<Reason> {
+    pub(crate) fn reason(&self, token: &str) -> Option<Reason> {
         match self.ledger.check(token, "shop", NOW) {
             Checked::Pass(_) => None,
             Checked::Refuse(refused) => Some(refused.reason),
         }
     }
 
-    async fn suspend(&self, kind: PrincipalKind, id: &str) {
+    pub(crate) async fn suspend(&self, kind: PrincipalKind, id: &str) {
         let principal_key = self.ledger.principal_key(kind, id);
         let (principal, cause) = (PrincipalNumber(1), Cause::Left);
         let row = PrincipalSuspended { principal, principal_key, cause };
@@ -147,11 +186,11 @@ impl World {
     }
 }
 
-fn ask() -> Value {
+pub(crate) fn ask() -> Value {
     json!({"sub": "100001", "kind": "customer", "audience": "shop", "life_seconds": 600})
 }
 
-fn with(mut body: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
     body
 }
@@ -214,6 +253,7 @@ async fn revocation_takes_effect_before_it_is_answered() {
         (|token: &str| json!({"token": token})) as fn(&str) -> Value,
         |_| json!({"principal": {"kind": "customer", "id": "100001"}}),
         |_| json!({"key": 1}),
+        |_| json!({"key": 1, "after": 0}),
     ];
     for target in targets {
         let token = issue().await;
@@ -231,9 +271,18 @@ async fn revocation_takes_effect_before_it_is_answered() {
         (json!({"key": 9}), 404),
         (json!({}), 400),
         (json!({"key": 1, "token": token}), 400),
+        (json!({"key": 9, "before": 1}), 404),
+        (json!({"key": 1, "before": 1, "after": 1}), 400),
+        (json!({"key": 1, "before": -1}), 400),
+        (json!({"key": 1, "before": 99_999_999_999_i64}), 400),
+        (json!({"key": 1, "before": 1.5}), 400),
+        (json!({"before": 1}), 400),
+        (json!({"token": token, "after": 1}), 400),
+        (json!({"key": 1, "before": 0}), 200),
     ] {
         assert_eq!(world.call(Some(OPERATOR), "/api/tokens/revoke", body).await.0, want);
     }
+    assert_eq!(world.reason(&token), None, "issued after it all, and not before the epoch");
     assert_eq!(world.ledger.faults(), 0);
 }
 

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ward_model::record::{
-    AccessRow, AlertRaised, GrandfatheringClosed, KeyStateChanged, PersonPut,
+    AccessRow, AlertRaised, ForgeryPresented, GrandfatheringClosed, IssuerTroubled,
+    KeyStateChanged, PersonPut,
 };
-use ward_model::word::{AlertKind, Cause, KeyState, PersonState, SignInMethod};
+use ward_model::word::{AlertKind, Cause, IssuerTroubleKind, KeyState, PersonState, SignInMethod};
 use ward_model::{
-    AccessId, AlertId, ApiKeyId, DataSubjectNumber, KeyNumber, Position, PrincipalKey,
+    AccessId, AlertId, ApiKeyId, DataSubjectNumber, KeyNumber, LeafIndex, Position, PrincipalKey,
     PrincipalNumber, Reason, Record, RouteNumber, UnixMillis, View,
 };
 
@@ -106,6 +107,7 @@ impl Watch {
     pub fn see(&mut self, at: Position, record: &Record) {
         match record {
             Record::AccessRow(row) => self.see_row(at, row),
+            Record::ForgeryPresented(it) => self.see_forgery(at, it),
             Record::AlertRaised(alert) => {
                 self.waiting.remove(&alert.alert);
                 self.raised = self.raised.saturating_add(1);
@@ -134,6 +136,7 @@ impl Watch {
             Record::SessionOpened(it) if it.how == SignInMethod::BreakGlass => {
                 self.see_emergency(at, ApiKeyId::NONE, RouteNumber::NONE);
             }
+            Record::IssuerTroubled(it) => self.see_issuer(at, it),
             Record::GrandfatheringOpened(it) => self.key(it.key).grandfathers = true,
             Record::GrandfatheringClosed(it) => self.key(it.key).grandfathers = false,
             _ => {}
@@ -216,6 +219,63 @@ impl Watch {
         };
         // A replay finds what had no room.
         let _waits = self.put(alert, false);
+    }
+
+    /// WHY each one alerts: a trouble is recorded once, when it begins.
+    fn see_issuer(&mut self, at: Position, it: &IssuerTroubled) {
+        let kind = match it.kind {
+            IssuerTroubleKind::LateReport => AlertKind::LateReport,
+            IssuerTroubleKind::NeverReported => AlertKind::NeverIssued,
+            IssuerTroubleKind::KeysUnavailable
+            | IssuerTroubleKind::KeysRefused
+            | IssuerTroubleKind::KeySwapped
+            | IssuerTroubleKind::Gap
+            | IssuerTroubleKind::Conflict
+            | IssuerTroubleKind::Silent => AlertKind::IssuerTrouble,
+        };
+        let about = if it.key.is_none() { About::Nobody } else { About::Key(it.key) };
+        if kind == AlertKind::NeverIssued && !self.is_new(kind, about, at.time) {
+            return;
+        }
+        let alert = AlertRaised {
+            alert: alert_id(at, kind),
+            kind,
+            principal: it.principal,
+            data_subject: DataSubjectNumber::NONE,
+            key: it.key,
+            api_key: ApiKeyId::NONE,
+            access: AccessId::default(),
+            route: RouteNumber::NONE,
+            leaked: 0,
+        };
+        // A replay finds what had no room.
+        let _waits = self.put(alert, false);
+    }
+
+    /// A forgery presented by somebody who verifies tokens: the same matter as one at the gate.
+    fn see_forgery(&mut self, at: Position, it: &ForgeryPresented) {
+        let (kind, about) = (AlertKind::NeverIssued, About::Key(it.key));
+        if !it.believed {
+            self.key(it.key).forged_since.get_or_insert(at.time);
+        }
+        if !self.is_new(kind, about, at.time) {
+            return;
+        }
+        let alert = AlertRaised {
+            alert: alert_id(at, kind),
+            kind,
+            principal: it.principal,
+            data_subject: DataSubjectNumber::NONE,
+            key: it.key,
+            api_key: it.api_key,
+            access: AccessId::default(),
+            route: RouteNumber::NONE,
+            leaked: self.leaks.count(about),
+        };
+        if !self.put(alert, !it.believed) {
+            // WHY forgotten: the next one of this matter tries again.
+            self.matters.remove(&(kind, about));
+        }
     }
 
     fn see_row(&mut self, at: Position, row: &AccessRow) {
@@ -414,6 +474,10 @@ struct WatchView(SharedWatch);
 impl View for WatchView {
     fn apply(&mut self, at: Position, record: &Record) {
         self.0.lock().see(at, record);
+    }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
     }
 }
 

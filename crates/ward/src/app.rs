@@ -48,6 +48,8 @@ pub struct App {
     pub journal: Journal,
     /// The check.
     pub ledger: Ledger,
+    /// What the next start of the ledger begins with.
+    pub snapshots: crate::snapshot::Snapshots,
     /// Numbers.
     pub register: Register,
     /// Rows.
@@ -56,10 +58,20 @@ pub struct App {
     pub policies: Arc<Policies>,
     /// Routes.
     pub catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Live tokens by key.
+    pub live: crate::view::live::Live,
+    /// How this process's memory is kept off disks.
+    pub memory: crate::hygiene::Memory,
     /// Custody.
     pub keys: Arc<KeyStore>,
     /// Issuance.
     pub issuance: Issuance,
+    /// Signing under the rules of `[signing]`.
+    pub signing: ward_tokens::Signing,
+    /// Revocations, for those who follow them.
+    pub feed: ward_tokens::Feed,
+    /// What status lists are made from.
+    pub statuses: ward_tokens::Statuses,
     /// The gate.
     pub gate: Arc<Gate>,
     /// Routes opened in an emergency.
@@ -86,6 +98,18 @@ pub struct App {
     pub scope: ScopeView,
     /// Latest accesses.
     pub recent: Recent,
+    /// Who used which credential.
+    pub uses: crate::view::uses::Uses,
+    /// Where foreign issuers report.
+    pub reports: ward_tokens::foreign::desk::Desk,
+    /// How the keys of foreign issuers stand.
+    pub issuers: crate::issuers::Healths,
+    /// Held while keys of foreign issuers are numbered and recorded.
+    pub issuer_keys: tokio::sync::Mutex<()>,
+    /// Reports of leaks in this minute.
+    pub leaks: std::sync::Mutex<ward_tokens::leak::Gauge>,
+    /// Operators' sessions, once the room is open.
+    pub sessions: std::sync::OnceLock<ward_operators::Sessions<Approving>>,
     /// Rates and counts.
     pub pulse: Pulse,
     /// Metrics of this process.

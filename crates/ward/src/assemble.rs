@@ -8,18 +8,21 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use ward_gate::transaction::{MintFailed, MintTransaction, Transaction};
 use ward_gate::{Gate, Parts, counters::Counters};
-use ward_keys::{KeyStore, RequestContext, TokenSigner, TransactionBody, mint_transaction};
+use ward_keys::{
+    KeyStore, RequestContext, StatusLists, TokenSigner, TransactionBody, mint_transaction,
+};
 use ward_ledger::Ledger;
 use ward_model::word::{ApiKeyKind, KeyPurpose};
-use ward_model::{PrincipalKind, PrincipalName};
+use ward_model::{ApiKeyId, PrincipalKind, PrincipalName, PrincipalNumber};
 use ward_operators::{ReadDesk, ReadRules};
 use ward_people::People;
 use ward_policy::{OperatorPolicies, Policies};
 use ward_respond::Desk;
-use ward_tokens::{Issuance, NumberError, SigningPolicy};
+use ward_tokens::{DeskParts, Issuance, NumberError, SigningPolicy};
 
 use crate::app::App;
 use crate::auth::{self, Door, Shape};
+use crate::calls::InSession;
 use crate::config::Config;
 use crate::declarations::Set;
 use crate::exit::Exit;
@@ -46,7 +49,9 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
     let approving = Approving { journal: rooms.journal.clone(), rules: Arc::clone(&rules) };
     let operators = ward_operators::Desk::new(approving, rooms.seen.approvals.clone());
     let purpose_hash = hashing(&rooms);
-    let gate = gate(&config, &rooms, &policies, &catalogue, &purpose_hash);
+    let nonce_always = config.oauth.nonce_always;
+    let proofs = Arc::new(ward_proof::Desk::new(&clock::random(), clock::now(), nonce_always));
+    let gate = gate(&config, &rooms, &policies, &catalogue, &purpose_hash, &proofs);
     let persons = Persons {
         journal: rooms.journal.clone(),
         store: rooms.store.clone(),
@@ -55,7 +60,9 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
         operators: operators.clone(),
     };
     let base = format!("http://{}/scim/v2", config.control);
-    let issuance = issuance(&config, &rooms);
+    let reports = reports(&rooms);
+    let issuance = issuance(&config, &rooms, proofs);
+    let signing = ward_tokens::Signing::new(issuance.clone(), config.signing.clone());
     let seen = rooms.seen;
     Ok(Arc::new(App {
         config_file,
@@ -70,14 +77,19 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
         started_at: clock::now(),
         journal: rooms.journal,
         ledger: rooms.ledger,
+        snapshots: rooms.snapshots,
         register: rooms.register,
         store: rooms.store,
+        live: seen.live,
+        memory: crate::hygiene::standing(rooms.no_swap),
         keys: rooms.keys,
         holdings: seen.holdings,
         watch: seen.watch,
         incidents: seen.incidents,
         scope: seen.scope,
         history: seen.history,
+        feed: seen.feed,
+        statuses: seen.statuses,
         reads: ReadDesk::new(operators.clone(), seen.reads),
         read_rules: ReadRules {
             purpose_required: config.operators.purpose_required,
@@ -86,10 +98,20 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
         },
         purpose_hash,
         recent: seen.recent,
+        uses: {
+            seen.uses.live();
+            seen.uses
+        },
+        reports,
+        issuers: crate::issuers::Healths::default(),
+        issuer_keys: tokio::sync::Mutex::default(),
+        leaks: std::sync::Mutex::default(),
+        sessions: std::sync::OnceLock::new(),
         pulse: seen.pulse,
         checkpoint_vkey: rooms.checkpoint_vkey,
         metrics: recorder(),
         issuance,
+        signing,
         config,
         policies,
         catalogue,
@@ -104,6 +126,7 @@ fn gate(
     policies: &Arc<Policies>,
     catalogue: &Arc<ArcSwap<ward_catalogue::Catalogue>>,
     purpose_hash: &PurposeHash,
+    proofs: &Arc<ward_proof::Desk>,
 ) -> Arc<Gate> {
     let mint = Mint {
         keys: Arc::clone(&rooms.keys),
@@ -119,6 +142,8 @@ fn gate(
         exposures: rooms.exposures.clone(),
         bypasses: rooms.seen.bypasses.clone(),
         mint: Arc::new(mint),
+        doors: config.forwarded_from.clone(),
+        proofs: Arc::clone(proofs),
         audience: config.audience.clone(),
         clock: Arc::new(clock::now),
         access_id: Arc::new(clock::access_id),
@@ -145,14 +170,15 @@ fn recorder() -> metrics_exporter_prometheus::PrometheusHandle {
 }
 
 /// Issuance over the open rooms: tokens of the configured issuer, for the gate's audience.
-fn issuance(config: &Config, rooms: &Rooms) -> Issuance {
+fn issuance(config: &Config, rooms: &Rooms, proofs: Arc<ward_proof::Desk>) -> Issuance {
     let register = rooms.register.clone();
     let numbers = move |name: &PrincipalName| register.principal(name).map_err(|_| NumberError);
     Issuance::new(ward_tokens::Parts {
         journal: rooms.journal.clone(),
         ledger: rooms.ledger.clone(),
         keys: Arc::clone(&rooms.keys),
-        signer: TokenSigner::new(rooms.ledger.clone(), rooms.origins.clone()),
+        signer: TokenSigner::new(rooms.ledger.clone(), rooms.origins.clone())
+            .with_statuses(StatusLists::new(status_base(config), config.offline_audiences.clone())),
         numbers: Arc::new(numbers),
         policy: SigningPolicy {
             issuer: config.issuer.clone(),
@@ -161,9 +187,12 @@ fn issuance(config: &Config, rooms: &Rooms) -> Issuance {
                 .copied()
                 .filter(|kind| *kind != PrincipalKind::Unknown)
                 .collect(),
-            audiences: vec![config.audience.clone()],
+            audiences: [&config.audience].into_iter().chain(&config.oauth.audiences).cloned().collect(),
             life_ms_max: config.life_seconds_max.saturating_mul(1000),
         },
+        assertions: rooms.seen.assertions.clone(),
+        proofs,
+        doors: config.forwarded_from.clone(),
         base_url: config.issuer.clone(),
         clock: Arc::new(clock::now),
         entropy: Arc::new(|bytes| {
@@ -171,6 +200,15 @@ fn issuance(config: &Config, rooms: &Rooms) -> Issuance {
             Ok(())
         }),
     })
+}
+
+/// Where foreign issuers report.
+fn reports(rooms: &Rooms) -> ward_tokens::foreign::desk::Desk {
+    let register = rooms.register.clone();
+    let numbers = move |name: &PrincipalName| register.principal(name).map_err(|_| NumberError);
+    let (journal, ledger) = (rooms.journal.clone(), rooms.ledger.clone());
+    let clock = Arc::new(clock::now);
+    ward_tokens::foreign::desk::Desk::new(journal, ledger, Arc::new(numbers), clock)
 }
 
 /// Every route of the control plane, each behind its door.
@@ -189,20 +227,67 @@ pub fn router(app: &Arc<App>, deeds: Arc<dyn ward_console::Deeds>) -> Router {
         .merge(ward_operators::history::api::router(record(app)))
         .layer(held())
         .layer(door(&[ApiKeyKind::Operator], Shape::Problem));
+    let reporters = ward_tokens::foreign::http::router(app.reports.clone())
+        .layer(door(&[ApiKeyKind::Reporter], Shape::Problem));
     let scim = ward_people::scim::http::router(app.people.clone())
         .layer(door(&[ApiKeyKind::Scim], Shape::Scim));
     // Machines authenticate themselves at `/oauth`; `/api` is for operators here as everywhere.
     let api_door = Arc::new(Door::new(app.door.clone(), &[ApiKeyKind::Operator], Shape::Problem));
     let tokens = ward_tokens::router(app.issuance.clone())
+        .merge(ward_tokens::typed_router(app.signing.clone()))
         .layer(held())
         .layer(from_fn_with_state(api_door, auth::admit_to_api));
+    let transit = ward_tokens::transit_router(app.signing.clone())
+        .layer(door(&[ApiKeyKind::Operator], Shape::Vault));
     let facts = Arc::new(facts::Joined(Arc::clone(app)));
     Router::new()
+        .merge(ward_tokens::desk_router(tokens_desk(app)))
         .merge(operators)
         .merge(scim)
+        .merge(reporters)
         .merge(tokens)
+        .merge(transit)
         .merge(api::open_router(Arc::clone(app)))
-        .merge(ward_console::router(facts, deeds))
+        .merge(ward_console::router_with(facts, deeds, Arc::new(in_session(app))))
+        .layer(from_fn_with_state(Arc::clone(app), auth::confine))
+}
+
+/// What the console has done at the API: handing out and taking back API keys.
+fn in_session(app: &Arc<App>) -> InSession {
+    let routes = ward_tokens::router(app.issuance.clone())
+        .layer(from_fn_with_state(Arc::clone(app), hold::weakening))
+        .layer(from_fn_with_state(app.door.clone(), auth::permitted));
+    InSession::new(Arc::clone(app), routes)
+}
+
+/// Where status lists are served.
+fn status_base(config: &Config) -> String {
+    format!("{}/oauth/status/", config.issuer.trim_end_matches('/'))
+}
+
+/// Where tokens are asked about and taken back. An operator who may read accesses may hear why a
+/// credential is not live: it is what `GET /api/accesses/{id}` tells him.
+fn tokens_desk(app: &App) -> ward_tokens::Desk {
+    let (door, register) = (app.door.clone(), app.register.clone());
+    let may_read = move |id: ApiKeyId| {
+        let caller = door.approvals.read(|it| {
+            it.operators().caller(id, ApiKeyKind::Operator, clock::now())
+        });
+        door.policies.permits(caller.roles, "read_accesses")
+    };
+    let names = move |number: PrincipalNumber| {
+        let (namespace, id) = register.name(number.into()).ok()??;
+        let kind = u8::try_from(namespace.0).ok().and_then(PrincipalKind::from_byte)?;
+        PrincipalName::new(kind, id).ok()
+    };
+    ward_tokens::Desk::new(DeskParts {
+        issuance: app.issuance.clone(),
+        may_read: Arc::new(may_read),
+        names: Arc::new(names),
+        feed: app.feed.clone(),
+        statuses: app.statuses.clone(),
+        status_base: status_base(&app.config),
+    })
 }
 
 /// What the operators' record stands on.

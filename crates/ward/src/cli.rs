@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and what each word means.
 
-mod keys;
+pub mod keys;
 mod operators;
 mod tokens;
 
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use keys::Keys;
 pub use operators::{Approvals, Operators};
-pub use tokens::Tokens;
+pub use tokens::{ApiKeys, Clients, RegisterClient, Issuers, IssueApiKey, ListCredentials, Revoke, Tokens};
 
 /// Ward: the internal-control system for personal data.
 #[derive(Parser)]
@@ -46,7 +46,7 @@ pub enum Command {
     /// People who work here: list, show, leave.
     #[command(subcommand)]
     People(People),
-    /// Signing keys: list, import, rotate, compromised.
+    /// Signing keys: list, show, import, rotate, promote, retire, compromised; custody: unseal, rewrap.
     #[command(subcommand)]
     Keys(Keys),
     /// Tokens: issue, revoke.
@@ -101,6 +101,9 @@ pub struct Demo {
     /// Customers of the sample company.
     #[arg(long, default_value_t = 200_000)]
     pub customers: u32,
+    /// Tables to add to the demo's ward.toml, such as [issuers.login].
+    #[arg(long)]
+    pub with: Option<PathBuf>,
 }
 
 /// `ward tour`.
@@ -129,6 +132,24 @@ pub struct Init {
     /// The log's name: a schema-less URL of yours.
     #[arg(long, default_value = "ward.example/log")]
     pub name: String,
+    /// Where the key-encryption key comes from.
+    #[arg(long, value_enum, default_value = "file")]
+    pub custody: keys::CustodyWord,
+    /// User name of somebody who gets a share (`--custody shares`); repeat.
+    #[arg(long)]
+    pub share_holder: Vec<String>,
+    /// How many shares open custody.
+    #[arg(long, default_value_t = 2)]
+    pub shares_needed: u8,
+    /// The PKCS#11 module (`--custody pkcs11`).
+    #[arg(long)]
+    pub module: Option<PathBuf>,
+    /// Label of the PKCS#11 token.
+    #[arg(long)]
+    pub token: Option<String>,
+    /// File of mode 0600 with the PIN of the token, or with the passphrase.
+    #[arg(long)]
+    pub secret_file: Option<PathBuf>,
     /// User name of the first operator: makes him known and writes his API key for automation,
     /// which opens nothing before he has registered a passkey under this name.
     #[arg(long)]
@@ -390,9 +411,9 @@ pub struct Restore {
     /// File of identities that may open it; repeat.
     #[arg(long, required = true)]
     pub identity: Vec<PathBuf>,
-    /// The key file this Ward had.
+    /// The key file this Ward had; another custody opens as the backup's `ward.toml` says.
     #[arg(long)]
-    pub key_file: PathBuf,
+    pub key_file: Option<PathBuf>,
     /// An empty directory to restore into.
     #[arg(long)]
     pub into: PathBuf,

@@ -10,6 +10,7 @@ mod ask;
 mod assemble;
 mod auth;
 mod backup;
+mod calls;
 mod cli;
 mod client;
 mod clock;
@@ -21,7 +22,10 @@ mod doctor;
 mod exit;
 mod facts;
 mod hold;
+mod hygiene;
 mod init;
+mod issuers;
+mod inventory;
 mod load;
 mod offline;
 mod open;
@@ -29,10 +33,13 @@ mod outside;
 mod reads;
 mod restore;
 mod restored;
+mod sealed;
 mod serve;
+mod snapshot;
 mod telling;
 mod tend;
 mod tour;
+mod unlock;
 mod view;
 
 use std::io::Write as _;
@@ -42,6 +49,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    hygiene::forbid_dumps();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

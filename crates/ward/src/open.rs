@@ -4,6 +4,7 @@
 //! CRASH: each step can be stopped after and done again. Secrets are durable before they key
 //! anything; the journal is replayed whole before an origin is opened; nothing listens yet.
 
+mod keeping;
 mod running;
 
 use std::collections::BTreeSet;
@@ -15,11 +16,12 @@ use ward_gate::bypass::Bypasses;
 use ward_gate::exposure::{Budget, Exposures};
 use ward_gate::intent::Intents;
 use ward_journal::{Journal, Options, RealDisk};
-use ward_keys::{DeclaredHolder, Kek, KeyStore, NewKey, Origins};
+use ward_keys::custody::Share;
+use ward_keys::{Kek, KeyStore, NewKey, Origins};
 use ward_ledger::{Ledger, LedgerSecret};
 use ward_model::record::{IssuerModeSet, JournalOpened, NodeStarted, OriginOpened};
-use ward_model::word::{Algorithm, KeyPurpose, KeyState};
-use ward_model::{LeafIndex, Position, PrincipalKind, Record, Secret, Text, View};
+use ward_model::word::{Algorithm, CustodyKind, KeyPurpose, KeyState};
+use ward_model::{LeafIndex, Position, Record, Secret, Text, View};
 use ward_operators::{SharedApprovals, SharedHistory, SharedReads};
 use ward_people::SharedHoldings;
 use ward_register::Register;
@@ -27,14 +29,20 @@ use ward_respond::SharedIncidents;
 use ward_store::Store;
 use ward_tlog::NoteSigner;
 use ward_watch::SharedWatch;
+use zeroize::Zeroizing;
 
-use crate::clock;
 use crate::config::Config;
 use crate::declarations::{self, Set};
 use crate::exit::{Exit, fail};
 use crate::restored::{self, Marker};
+use crate::snapshot::{Against, Snapshots};
+use crate::view::live::Live;
 use crate::view::pulse::Pulse;
 use crate::view::recent::Recent;
+use crate::view::uses::Uses;
+use crate::{clock, hygiene, unlock};
+
+pub use keeping::kept_by;
 
 /// Records applied to the store at once.
 const BATCH: usize = 16_384;
@@ -45,10 +53,14 @@ pub struct Rooms {
     pub journal: Journal,
     /// The check.
     pub ledger: Ledger,
+    /// What the next start of the ledger begins with.
+    pub snapshots: Snapshots,
     /// Numbers.
     pub register: Register,
     /// Rows.
     pub store: Store,
+    /// Memory is kept out of swap.
+    pub no_swap: bool,
     /// Custody.
     pub keys: Arc<KeyStore>,
     /// This life's sequences.
@@ -63,17 +75,23 @@ pub struct Rooms {
     pub checkpoint_vkey: String,
 }
 
-/// Makes the key file and the journal: an explicit act, done once.
+/// Makes custody and the journal: an explicit act, done once.
 ///
 /// # Errors
 /// They exist already, or the disk refuses.
-pub fn create(config: &Config) -> Result<(), Exit> {
+pub fn create(config: &Config, shares: &Deal) -> Result<Dealt, Exit> {
     std::fs::create_dir_all(&config.data).map_err(|error| fail(73, &config.data, &error))?;
-    if !config.key_file.exists() {
+    let is_file = config.custody.source.kind() == CustodyKind::File;
+    if is_file && !config.key_file.exists() {
         let _kek = Kek::create(&config.key_file, clock::random())
             .map_err(|error| fail(73, &config.key_file, &error))?;
     }
-    let keys = custody(config, Vec::new())?;
+    let mut dealt = Vec::new();
+    if !is_file {
+        dealt = unlock::created(config, &shares.holders, shares.need)?;
+    }
+    let texts: Vec<Share> = dealt.iter().filter_map(|(_, text)| Share::parse(text).ok()).collect();
+    let keys = kept_by(config, unlock::unlock(config, &texts)?)?.0;
     let (options, _) = options(config, &keys)?;
     let disk = disk(config)?;
     let journal =
@@ -81,23 +99,58 @@ pub fn create(config: &Config) -> Result<(), Exit> {
     let opened = JournalOpened { name: Text::cut(&config.name) };
     let first = append(&journal, vec![opened.into()]);
     journal.stop();
-    first
+    first.map(|()| dealt)
 }
+
+/// Who gets a share of a new custody, and how many are needed.
+#[derive(Clone, Debug, Default)]
+pub struct Deal {
+    /// SCIM user names.
+    pub holders: Vec<String>,
+    /// How many open it.
+    pub need: u8,
+}
+
+/// Shares to be given out: each with its holder.
+pub type Dealt = Vec<(String, Zeroizing<String>)>;
 
 /// Opens everything; `progress` is told what goes on.
 ///
 /// # Errors
 /// With the documented exit code.
-pub fn open(new: Set, file: &Path, progress: &dyn Fn(&str)) -> Result<(Rooms, Set), Exit> {
+pub fn open(
+    new: Set,
+    file: &Path,
+    shares: &[Share],
+    progress: &dyn Fn(&str),
+) -> Result<(Rooms, Set), Exit> {
+    let no_swap = hygiene::forbid_swap();
+    if new.config.custody.lock_memory && !no_swap {
+        let told = "custody.lock_memory: the limit forbids it; set LimitMEMLOCK=infinity";
+        return Err(Exit::new(73, told.to_owned()));
+    }
     let kept = declarations::kept(&new.config.data, file);
     let config = &new.config;
     let restore = restored::pending(&config.data)?;
-    let Below { register, store, ledger, keys, purpose_key, mut options, checkpoint_vkey } =
-        below(&new, &kept)?;
+    let Below {
+        custody,
+        register,
+        store,
+        ledger,
+        snapshots,
+        keys,
+        purpose_key,
+        mut options,
+        checkpoint_vkey,
+    } = below(&new, &kept, shares, restore.is_some())?;
     // Which set runs is known once the journal is replayed: each counts by its own budgets.
     let counted: Vec<(&Set, Exposures)> =
         kept.iter().chain([&new]).map(|set| (set, Exposures::new(budgets(set)))).collect();
-    let (seen, numbers) = (Views::default(), restored::Numbers::default());
+    // Which set runs is known once the journal is replayed: any that wants lists has them.
+    let offline = |set: &Set| !set.config.offline_audiences.is_empty();
+    let statuses = ward_tokens::Statuses::new(kept.iter().chain([&new]).any(offline));
+    let seen = Views { statuses, ..Views::default() };
+    let numbers = restored::Numbers::default();
     let mut views = seen.list(&ledger);
     views.extend(counted.iter().map(|(_, counted)| Box::new(counted.view()) as Box<dyn View>));
     views.extend(restore.iter().map(|_| numbers.view()));
@@ -113,7 +166,9 @@ pub fn open(new: Set, file: &Path, progress: &dyn Fn(&str)) -> Result<(Rooms, Se
         .iter()
         .find(|(set, _)| set.name == running.set.name)
         .map_or_else(|| Exposures::new(budgets(running.set)), |(_, counted)| counted.clone());
-    let origins = begin(&running, &journal, &ledger, &keys, &seen.intents, restore.as_ref())?;
+    let rooms = (&journal, &ledger, &keys);
+    let origins = begin(&running, rooms, custody, &seen.intents, restore.as_ref())?;
+    declare_issuers(&running.set.config, &journal, &ledger, &store)?;
     if restore.is_some() {
         progress("ending the restore");
         restored::finish(&config.data, &numbers, &register, &store, &journal)?;
@@ -126,8 +181,10 @@ pub fn open(new: Set, file: &Path, progress: &dyn Fn(&str)) -> Result<(Rooms, Se
     let rooms = Rooms {
         journal,
         ledger,
+        snapshots,
         register,
         store,
+        no_swap,
         keys,
         origins,
         exposures,
@@ -140,36 +197,56 @@ pub fn open(new: Set, file: &Path, progress: &dyn Fn(&str)) -> Result<(Rooms, Se
 
 /// What is open before the journal is replayed.
 struct Below {
+    custody: Vec<Record>,
     register: Register,
     store: Store,
     ledger: Ledger,
+    snapshots: Snapshots,
     keys: KeyStore,
     purpose_key: Secret<[u8; 32]>,
     options: Options,
     checkpoint_vkey: String,
 }
 
-fn below(new: &Set, kept: &[Set]) -> Result<Below, Exit> {
+fn below(new: &Set, kept: &[Set], shares: &[Share], restoring: bool) -> Result<Below, Exit> {
     let config = &new.config;
-    if !config.key_file.exists() {
+    if config.custody.source.kind() == CustodyKind::File && !config.key_file.exists() {
         let place = config.key_file.display();
         return Err(Exit::new(73, format!("{place}: no key file; `ward init` makes one")));
     }
-    let keys = custody(config, Vec::new())?;
+    let (mut keys, opened) = kept_by(config, unlock::unlock(config, shares)?)?;
     let secret = |name: &str| keys.secret(name).map_err(|error| fail(73, &config.data, &error));
     let register = Register::open(&config.data.join("register.db"), &secret("register")?)
         .map_err(|error| database(config, "register.db", &error))?;
     let store = Store::open(&config.data.join("store.db"), &secret("store")?)
         .map_err(|error| database(config, "store.db", &error))?;
-    let ledger = Ledger::new(LedgerSecret::new(secret("ledger")?));
+    let (options, checkpoint_vkey) = options(config, &keys)?;
+    let keyed = secret("ledger")?;
+    let (disk, known) = (disk(config)?, [options.signer.verifier().clone()]);
+    let against = Against { disk: disk.as_ref(), known: &known };
+    let (snapshots, ledger) =
+        Snapshots::load(&config.data, config.segment_bytes, &against, restoring, || {
+            LedgerSecret::new(Secret::new(*keyed.expose()))
+        });
     // Whoever is root by any of the sets holds the keys.
     let roots: BTreeSet<&String> =
         kept.iter().chain([new]).flat_map(|set| &set.config.root_on_hosts).collect();
-    let holders = storage_holders(config, &roots, &store, &ledger)?;
+    let mut holders = keeping::roots(config, &roots, &store, &ledger)?;
+    let (custody, unsealers) = opened.told(config, &store, &ledger)?;
+    holders.extend(unsealers);
     let purpose_key = secret("purpose")?;
-    let (options, checkpoint_vkey) = options(config, &keys)?;
-    let keys = if holders.is_empty() { keys } else { custody(config, holders)? };
-    Ok(Below { register, store, ledger, keys, purpose_key, options, checkpoint_vkey })
+    keys.keep(holders);
+    Ok(Below {
+        custody,
+        register,
+        store,
+        ledger,
+        snapshots,
+        keys,
+        purpose_key,
+        options,
+        checkpoint_vkey,
+    })
 }
 
 /// Everything that is seen by following the journal, but for the ledger.
@@ -191,12 +268,22 @@ pub struct Views {
     pub scope: ScopeView,
     /// Latest accesses.
     pub recent: Recent,
+    /// Live tokens by key.
+    pub live: Live,
+    /// Who used which credential.
+    pub uses: Uses,
     /// Rates.
     pub pulse: Pulse,
     /// The operators' record.
     pub history: SharedHistory,
     /// Ward's own reads of today.
     pub reads: SharedReads,
+    /// Revocations, for those who follow them.
+    pub feed: ward_tokens::Feed,
+    /// What status lists are made from.
+    pub statuses: ward_tokens::Statuses,
+    /// Client assertions that were used.
+    pub assertions: ward_tokens::Assertions,
 }
 
 impl Views {
@@ -211,9 +298,14 @@ impl Views {
             Box::new(self.incidents.view()),
             Box::new(self.scope.view()),
             Box::new(self.recent.view()),
+            Box::new(self.live.view()),
+            Box::new(self.uses.view()),
             Box::new(self.pulse.view()),
             Box::new(self.history.view()),
             Box::new(self.reads.view()),
+            Box::new(self.feed.view()),
+            Box::new(self.statuses.view()),
+            self.assertions.view(),
         ]
     }
 }
@@ -222,14 +314,6 @@ fn disk(config: &Config) -> Result<Arc<RealDisk>, Exit> {
     let root = config.data.join("journal");
     std::fs::create_dir_all(&root).map_err(|error| fail(73, &root, &error))?;
     Ok(Arc::new(RealDisk::new(&root)))
-}
-
-fn custody(config: &Config, storage: Vec<DeclaredHolder>) -> Result<KeyStore, Exit> {
-    let kek = Kek::read(&config.key_file).map_err(|error| fail(73, &config.key_file, &error))?;
-    KeyStore::open(&config.data.join("custody"), kek, storage).map_err(|error| match error {
-        ward_keys::OpenError::Newer { .. } => fail(78, &config.data, &error),
-        _ => fail(73, &config.data, &error),
-    })
 }
 
 fn options(config: &Config, keys: &KeyStore) -> Result<(Options, String), Exit> {
@@ -244,28 +328,6 @@ fn options(config: &Config, keys: &KeyStore) -> Result<(Options, String), Exit> 
     let mut options = Options::new(secret("journal-root")?, signer, entropy, clock::now());
     options.segment_bytes = config.segment_bytes;
     Ok((options, vkey))
-}
-
-fn storage_holders(
-    config: &Config,
-    roots: &BTreeSet<&String>,
-    store: &Store,
-    ledger: &Ledger,
-) -> Result<Vec<DeclaredHolder>, Exit> {
-    let mut holders = Vec::new();
-    for name in roots {
-        let row =
-            store.person_by_user_name(name).map_err(|error| fail(74, &config.data, &error))?;
-        // Root who is not a person yet becomes a holder at the first start after he is.
-        let Some(row) = row else {
-            tracing::warn!("a person of custody.root_on_hosts is not known by SCIM yet");
-            continue;
-        };
-        let id = ward_people::person::id_text(row.person);
-        let person_key = ledger.principal_key(PrincipalKind::Person, &id);
-        holders.push(DeclaredHolder { person: row.person, person_key, since: clock::now() });
-    }
-    Ok(holders)
 }
 
 fn budgets(set: &Set) -> Vec<Budget> {
@@ -298,9 +360,8 @@ fn catch_up(journal: &Journal, store: &Store) -> Result<(), Exit> {
 /// What is recorded before anything is served.
 fn begin(
     running: &running::Running<'_>,
-    journal: &Journal,
-    ledger: &Ledger,
-    keys: &KeyStore,
+    (journal, ledger, keys): (&Journal, &Ledger, &KeyStore),
+    custody: Vec<Record>,
     intents: &Intents,
     restore: Option<&Marker>,
 ) -> Result<Origins, Exit> {
@@ -320,10 +381,14 @@ fn begin(
         records.push(IssuerModeSet { issuer, mode: config.issuer_mode }.into());
     }
     records.extend(intents.close_all().into_iter().map(Record::from));
+    records.extend(custody);
+    records.extend(keys.undeclared(ledger, now));
     append(journal, records)?;
-    for (purpose, algorithm) in
-        [(KeyPurpose::Token, Algorithm::Es256), (KeyPurpose::Transaction, Algorithm::EdDsa)]
-    {
+    for (purpose, algorithm) in [
+        (KeyPurpose::Token, Algorithm::Es256),
+        (KeyPurpose::Transaction, Algorithm::EdDsa),
+        (KeyPurpose::Answer, Algorithm::Es256),
+    ] {
         if keys.active(purpose, &config.issuer, ledger).is_ok() {
             continue;
         }
@@ -334,6 +399,18 @@ fn begin(
         append(journal, change.records().to_vec())?;
     }
     Ok(Origins::new(origin))
+}
+
+/// What the configuration says of foreign issuers, recorded before anything is served.
+fn declare_issuers(
+    config: &Config,
+    journal: &Journal,
+    ledger: &Ledger,
+    store: &Store,
+) -> Result<(), Exit> {
+    let person = |name: &str| store.person_by_user_name(name).ok().flatten().map(|row| row.person);
+    let records = crate::issuers::declare(&config.issuers, ledger, &person, clock::now());
+    if records.is_empty() { Ok(()) } else { append(journal, records) }
 }
 
 fn append(journal: &Journal, records: Vec<Record>) -> Result<(), Exit> {

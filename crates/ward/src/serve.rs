@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use ward_keys::custody::{self, Lock, Share};
 
 use crate::app::App;
 use crate::declarations::Set;
 use crate::exit::{Exit, fail};
 use crate::load;
-use crate::{assemble, clock, deeds, telling};
-use crate::{open, say, tend};
+use crate::{assemble, clock, deeds, open, say, sealed, telling, tend};
 
 /// How long requests under way have at stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -55,6 +55,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
 pub async fn start(
     set: Set,
     config_file: &Path,
+    shares: Vec<Share>,
     control: TcpListener,
     gate: TcpListener,
 ) -> Result<Serving, Exit> {
@@ -65,7 +66,7 @@ pub async fn start(
     let file = config_file.to_owned();
     let opened = tokio::task::spawn_blocking({
         let file = file.clone();
-        move || open::open(set, &file, &|text| tracing::info!("{text}"))
+        move || open::open(set, &file, &shares, &|text| tracing::info!("{text}"))
     });
     let (rooms, set) =
         opened.await.map_err(|error| Exit::new(74, format!("opening ended badly: {error}")))??;
@@ -98,6 +99,7 @@ impl Serving {
     /// Stops cleanly: no new requests, those under way finish, everything that waits is recorded.
     pub async fn stop(self) {
         self.room.sessions().close();
+        self.app.feed.close();
         self.stop.send_replace(true);
         for task in self.tasks {
             if tokio::time::timeout(GRACE, task).await.is_err() {
@@ -105,11 +107,16 @@ impl Serving {
             }
         }
         self.app.gate.record_noise(true).await;
+        tend::record_uses(&self.app, true).await;
         if self.room.record_refused(true).await.is_err() {
             tracing::warn!("refused sign-ins of the last minute could not be recorded");
         }
-        let journal = self.app.journal.clone();
-        let _stopped = tokio::task::spawn_blocking(move || journal.stop()).await;
+        let app = Arc::clone(&self.app);
+        let stopping = tokio::task::spawn_blocking(move || {
+            app.snapshots.keep(&app.journal, &app.ledger, true);
+            app.journal.stop();
+        });
+        let _stopped = stopping.await;
     }
 }
 
@@ -134,6 +141,28 @@ pub fn signal() -> impl Future<Output = ()> {
     }
 }
 
+/// Waits sealed on the control plane's address, if custody asks for shares; `None` when stopped.
+async fn unsealed(
+    set: &Set,
+    control: TcpListener,
+) -> Result<Option<(TcpListener, Vec<Share>)>, Exit> {
+    let data = &set.config.data;
+    let lock = custody::lock_of(&data.join("custody")).map_err(|error| fail(73, data, &error))?;
+    let Some(lock @ Lock::Shares { .. }) = lock else { return Ok(Some((control, Vec::new()))) };
+    let failed = |error: std::io::Error| fail(74, data, &error);
+    let standard = control.into_std().map_err(failed)?;
+    let again = standard.try_clone().map_err(failed)?;
+    let control = TcpListener::from_std(standard).map_err(failed)?;
+    say(&format!("sealed                     http://{} takes shares: ward keys unseal", at(&control)));
+    let shares = sealed::wait(control, lock, signal()).await?;
+    let control = TcpListener::from_std(again).map_err(failed)?;
+    Ok(shares.map(|shares| (control, shares)))
+}
+
+fn at(listener: &TcpListener) -> String {
+    listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string())
+}
+
 /// `ward serve`.
 ///
 /// # Errors
@@ -144,7 +173,11 @@ pub async fn run(config_file: &Path) -> Result<(), Exit> {
     let set = load::set(config_file).map_err(wrong)?;
     let control = bind(set.config.control).await?;
     let gate = bind(set.config.gate).await?;
-    let serving = start(set, config_file, control, gate).await?;
+    let (control, shares) = match unsealed(&set, control).await? {
+        Some(ready) => ready,
+        None => return Ok(()),
+    };
+    let serving = start(set, config_file, shares, control, gate).await?;
     say(&format!("control plane              http://{}", serving.control));
     say(&format!("console                    {}", serving.room.origin()));
     say(&format!("gate                       http://{}", serving.gate));

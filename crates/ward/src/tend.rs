@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ward_journal::Journal;
-use ward_keys::NewKey;
-use ward_model::word::{Algorithm, KeyPurpose, KeyState};
+use ward_keys::rotation::{self, Due, Standing};
+use ward_keys::{KeyError, NewKey};
+use ward_model::word::{Algorithm, Cause, KeyPurpose, KeyState};
 use ward_model::{LeafIndex, Position, Record};
 
 use crate::app::App;
 use crate::clock;
 use crate::deeds::Room;
+use crate::inventory;
 use crate::outside::Watching;
 
 /// Records taken at once.
@@ -28,6 +30,8 @@ const NOISE_TICKS: u64 = 60;
 pub fn start(app: &Arc<App>, room: &Room) {
     tokio::spawn(tick(Arc::clone(app), room.clone()));
     tokio::spawn(follow(Arc::clone(app)));
+    crate::issuers::start(app);
+    tokio::spawn(crate::snapshot::tend(Arc::clone(app)));
     let (watch, journal) = (app.watch.clone(), app.journal.clone());
     tokio::spawn(async move {
         let mut outside = Watching::new(journal);
@@ -51,9 +55,39 @@ async fn tick(app: Arc<App>, room: Room) {
         if room.tend().await.is_err() {
             tracing::warn!("ends of sessions or refused sign-ins could not be recorded");
         }
+        if !rotate_keys(&app).await {
+            tracing::warn!("a rotation that is due could not be recorded");
+        }
+        record_uses(&app, false).await;
+        if ticks % NOISE_TICKS == 1 {
+            count_warnings(&app).await;
+        }
         if ticks.is_multiple_of(NOISE_TICKS) {
             app.gate.record_noise(false).await;
         }
+    }
+}
+
+/// Records who used which credential since it was recorded last; `all`: at stop.
+pub async fn record_uses(app: &App, all: bool) {
+    let now = clock::now();
+    let due = app.uses.due(now, all);
+    if due.is_empty() {
+        return;
+    }
+    if let Err(error) = app.journal.append(due.clone(), now).await {
+        tracing::warn!(%error, "use of credentials waits for the journal");
+        app.uses.put_back(&due);
+    }
+}
+
+/// `ward_credential_warnings{policy=...}`: how many credentials each policy warns of.
+async fn count_warnings(app: &Arc<App>) {
+    let shared = Arc::clone(app);
+    let counted = tokio::task::spawn_blocking(move || inventory::tally(&inventory::all(&shared)));
+    for (warning, count) in counted.await.unwrap_or_default() {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("ward_credential_warnings", "policy" => warning.as_str()).set(count);
     }
 }
 
@@ -142,6 +176,36 @@ async fn tend(app: &Arc<App>, todo: &mut Concerns) -> bool {
         todo.incidents = app.desk.tend().await.is_err();
     }
     !(todo.keys || todo.people || todo.incidents)
+}
+
+/// Publishes and promotes keys as the schedule says; `false` when something must be tried again.
+async fn rotate_keys(app: &Arc<App>) -> bool {
+    let now = clock::now();
+    let standing: Vec<Standing> = app.ledger.keys().iter().map(|it| Standing::of(it)).collect();
+    let due = rotation::step(&standing, app.config.rotation, now);
+    if due.is_empty() {
+        return true;
+    }
+    let shared = Arc::clone(app);
+    let work = tokio::task::spawn_blocking(move || {
+        due.into_iter().all(|due| {
+            let (keys, ledger) = (&shared.keys, &shared.ledger);
+            let change = match due {
+                Due::Announce(key) => keys.announce(key, ledger, now),
+                Due::Promote(key) => keys.promote(key, Cause::Rotation, ledger, now),
+            };
+            match change {
+                Ok(change) => shared.journal.append_blocking(change, now).is_ok(),
+                // A person was faster: the next tick looks again.
+                Err(KeyError::Conflict { .. }) => true,
+                Err(error) => {
+                    tracing::error!(%error, "a key that is due for rotation could not be rotated");
+                    false
+                }
+            }
+        })
+    });
+    work.await.unwrap_or(false)
 }
 
 /// Makes a key for every issuer and purpose whose last active key was retired or found to be in

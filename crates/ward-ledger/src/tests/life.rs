@@ -20,12 +20,15 @@ pub(super) enum Op {
     RevokePrincipal(usize),
     RevokeClient(usize),
     RevokeKey(usize),
+    Cut(usize, Side, i64),
     Suspend(usize),
     Restore(usize),
     State(usize, KeyState),
     Advance(i64),
     Jump(i64),
     Restart,
+    Keep,
+    Reload,
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
@@ -40,6 +43,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => name.clone().prop_map(Op::RevokePrincipal),
         1 => (0..CLIENTS.len()).prop_map(Op::RevokeClient),
         1 => (0..2usize).prop_map(Op::RevokeKey),
+        2 => (0..2usize, prop_oneof![Just(Side::Before), Just(Side::After)], -60i64..5)
+            .prop_map(|(key, side, ago)| Op::Cut(key, side, ago)),
         1 => name.clone().prop_map(Op::Suspend),
         1 => name.prop_map(Op::Restore),
         1 => (0..2usize, prop_oneof![Just(KeyState::Retired), Just(KeyState::Compromised)])
@@ -47,6 +52,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         8 => (1i64..50_000).prop_map(Op::Advance),
         1 => prop_oneof![Just(DAY_MS), Just(-DAY_MS)].prop_map(Op::Jump),
         1 => Just(Op::Restart),
+        2 => Just(Op::Keep),
+        2 => Just(Op::Reload),
     ]
 }
 
@@ -69,6 +76,8 @@ pub(super) struct Model {
     at: HashMap<(Origin, Sequence), usize>,
     revocations: i64,
     last: HashMap<(char, usize), i64>,
+    /// (revocation, key, side, moment)
+    cuts: Vec<(i64, usize, Side, UnixMillis)>,
     suspended: [bool; 4],
     applied_to: HashMap<Origin, i64>,
     fenced: Vec<Origin>,
@@ -97,15 +106,27 @@ impl Model {
         }
     }
 
+    fn cut(&mut self, key: usize, side: Side, moment: UnixMillis) {
+        self.revocations += 1;
+        self.cuts.push((self.revocations, key, side, moment));
+        for token in self.tokens.iter_mut().filter(|token| token.recorded) {
+            token.revoked |= lies(token, key, side, moment);
+        }
+    }
+
     fn record(&mut self, at: usize) {
         let token = &self.tokens[at];
+        let cut = self.cuts.iter().any(|&(revocation, key, side, moment)| {
+            revocation > token.row.revocations_seen && lies(token, key, side, moment)
+        });
         let after = |what, which| {
             self.last.get(&(what, which)).is_some_and(|last| *last > token.row.revocations_seen)
         };
         let revoked = after('p', token.name)
             || after('s', token.name)
             || after('c', token.client)
-            || after('k', token.key);
+            || after('k', token.key)
+            || cut;
         let low = self.applied_to.entry(token.row.origin).or_default();
         *low = (*low).max(token.row.low_water.0);
         self.tokens[at].recorded = true;
@@ -138,8 +159,15 @@ impl Model {
     }
 }
 
+/// Whether a token was signed by a key on one side of a moment, by its `iat`.
+fn lies(token: &Token, key: usize, side: Side, moment: UnixMillis) -> bool {
+    let issued = UnixMillis::from_seconds(token.row.issued_at.seconds());
+    token.key == key && (issued < moment) == (side == Side::Before)
+}
+
 pub(super) struct Run {
     pub(super) world: World,
+    kept: Option<Vec<u8>>,
     pub(super) model: Model,
     signers: [Signer; 2],
 }
@@ -151,7 +179,12 @@ impl Run {
         for (number, signer) in (1..).zip(&signers) {
             world.key(number, signer, KeySource::Imported);
         }
-        Self { world, model: Model::default(), signers }
+        Self { world, kept: None, model: Model::default(), signers }
+    }
+
+    pub(super) fn forget_snapshots_past(&mut self, size: usize) {
+        let size = TreeSize(i64::try_from(size).unwrap());
+        self.kept.take_if(|kept| bound(&mut &**kept).unwrap().size > size);
     }
 
     #[expect(clippy::too_many_lines, reason = "an arm per operation")]
@@ -217,6 +250,19 @@ impl Run {
                 let number = KeyNumber(i32::try_from(key).unwrap() + 1);
                 world.record(KeyTokensRevoked { key: number, cause });
                 model.revoke('k', key);
+            }
+            Op::Cut(key, side, ago) => {
+                let number = KeyNumber(i32::try_from(key).unwrap() + 1);
+                let moment = UnixMillis::from_seconds(world.now.seconds() + ago);
+                world.record(KeyTokensCut { key: number, side, moment, cause });
+                model.cut(key, side, moment);
+            }
+            Op::Keep => self.kept = Some(snapshot::file(&world.ledger)),
+            Op::Reload => {
+                let Some(kept) = &self.kept else { return };
+                let before = snapshot::file(&world.ledger);
+                world.reload(kept);
+                assert!(snapshot::file(&world.ledger) == before, "another state after a reload");
             }
             Op::Suspend(name) => {
                 let principal_key = world.principal_key(NAMES[name]);

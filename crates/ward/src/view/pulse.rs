@@ -296,6 +296,14 @@ impl View for PulseView {
             _ => {}
         }
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
+
+    fn pass(&mut self, at: Position) {
+        self.0.lock().turn(at);
+    }
 }
 
 #[cfg(test)]

@@ -197,6 +197,10 @@ impl View for RecentView {
             }
         }
     }
+
+    fn needs_issuances_from(&self) -> LeafIndex {
+        LeafIndex::NEVER
+    }
 }
 
 #[cfg(test)]
