@@ -33,16 +33,21 @@ MATRIX = (ROOT / "crates/ward-policy/src/operators/snapshots"
           / "ward_policy__operators__tests__operators.snap")
 # Headers that differ from answer to answer and tell nothing.
 PASSING = {"date", "connection", "content-length"}
-GRANT = {"grant_type": "client_credentials"}
+# What every door of clients takes: none of them minds what is for another.
+GRANT = {"grant_type": "client_credentials", "token": "junk"}
 
 # What a refusal of each door looks like: status, media type, scheme asked for, what its JSON says.
 REFUSALS = {
     "operator": (401, "application/problem+json", "Bearer", {
         "type": "/docs/problems#unauthenticated", "title": "No valid credential", "status": 401}),
+    "reporter": (401, "application/problem+json", "Bearer", {
+        "type": "/docs/problems#unauthenticated", "title": "No valid credential", "status": 401}),
     "scim": (401, "application/scim+json", "Bearer", {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "401"}),
     "client": (401, "application/json", "Basic", {"error": "invalid_client"}),
+    "resource": (401, "application/json", "Basic", {"error": "invalid_client"}),
     "session": (401, "text/html; charset=utf-8", "Ward-Session", None),
+    "transit": (403, "application/json", None, {"errors": ["permission denied"]}),
 }
 # Other ways to write a path behind a door; none may lead around it.
 SPELLINGS = (
@@ -87,23 +92,32 @@ class Table:
 
     def knocks(self, row):
         """(name, headers, body or None for the row's own) that must not open a row's door."""
-        if row.door in ("operator", "scim"):
+        if row.door in ("operator", "scim", "reporter"):
             return [(*one, None) for one in self.cast.no_admission(row.door)]
         if row.door == "session":
             return [(*one, None) for one in self.cast.no_sessions()]
+        if row.door == "transit":
+            return [(*one, None) for one in self.cast.no_vault_tokens()]
+        # A refused bearer is answered by RFC 6750: `verifiers.py` tries those.
         return [(name, headers, form(GRANT | fields))
-                for name, headers, fields in self.cast.no_clients()]
+                for name, headers, fields in self.cast.no_clients()
+                if row.door == "client" or not name.startswith("Bearer, ")]
 
     def opens(self, door):
         """[(headers, body or None)] that open a door, in each way there is."""
         client = self.cast.clients["true"]
+        clients = [(basic(*client), form(GRANT)), ([], form(GRANT | {
+            "client_id": client[0], "client_secret": client[1]}))]
         return {
             "open": [([], None)],
             "operator": [(bearer(self.cast.keys["operator"]["true"]), None)],
             "scim": [(bearer(self.cast.keys["scim"]["true"]), None)],
+            "reporter": [(bearer(self.cast.keys["reporter"]["true"]), None)],
+            "transit": [(bearer(self.cast.keys["operator"]["true"]), None),
+                        ([("X-Vault-Token", self.cast.keys["operator"]["true"])], None)],
             "session": [(cookie(self.cast.sessions["true"]), None)],
-            "client": [(basic(*client), form(GRANT)), ([], form(GRANT | {
-                "client_id": client[0], "client_secret": client[1]}))],
+            "client": clients,
+            "resource": [*clients, (bearer(self.cast.keys["service"]["true"]), form(GRANT))],
         }[door]
 
 
@@ -226,6 +240,10 @@ async def true_ones(table):
     for row in table.rows:
         call = table.call(row)
         for headers, body in table.opens(row.door):
+            # A stream is asked for by its headers, and not by a service's key.
+            if (row.door, row.method) == ("resource", "GET") and headers != basic(
+                    *table.cast.clients["true"]):
+                continue
             if row.path == "/console/sign-out":
                 headers = cookie(table.cast.sessions["other"])
             for method in table.methods(row):
@@ -238,7 +256,7 @@ async def true_ones(table):
 
 async def let_in(table, method, call, headers, body):
     """Status and media type; of a stream its beginning."""
-    if not call.target.endswith("/events") or method != "GET":
+    if not call.target.endswith(("/events", "/oauth/revocations")) or method != "GET":
         answer = await table.ask(method, call, headers, body)
         return answer.status, answer.header("content-type")
     at = table.cast.plain.base.split("//")[1]
@@ -309,7 +327,8 @@ async def methods(table):
         headers, body = table.opens(door)[0]
         without = await table.ask(method, call._replace(headers=[]), ours)
         inside = await table.ask(method, call._replace(headers=[]), headers + ours, body)
-        want = REFUSALS[door] if door in ("operator", "scim", "session") else (405, None)
+        like = ("operator", "scim", "reporter", "session")
+        want = REFUSALS[door] if door in like else (405, None)
         came = without.status, without.header("content-type")
         if came != want[:2] or inside.status != 405 or not inside.header("allow"):
             odd.append(f"{method} {path}: {came[0]} without, {inside.status} with")

@@ -29,6 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Writes of the API that weaken: tried below.
 WEAKEN = {
     ("POST", "/api/issuers/mode"), ("POST", "/api/keys/import"), ("POST", "/api/api-keys"),
+    ("POST", "/api/keys/{kid}/compromised"),
+    ("POST", "/api/api-keys/{id}/rotate"),
     ("POST", "/api/clients"), ("POST", "/api/incidents/{id}/close"), ("POST", "/api/operators"),
     ("POST", "/api/operators/{person}/roles"), ("POST", "/api/reload"),
     ("PATCH", "/scim/v2/Users/{id}"), ("PUT", "/scim/v2/Users/{id}"),
@@ -47,11 +49,15 @@ STRICT = {
     ("POST", "/api/gate/bypass/{id}/review"): "another person looks",
     ("POST", "/api/incidents/{id}/notes"): "adds to the record",
     ("POST", "/api/keys/{kid}/rotate"): "issued tokens live on, the key signs no more",
-    ("POST", "/api/keys/{kid}/compromised"): "shuts grandfathering",
+    ("POST", "/api/keys/{kid}/promote"): "a published key signs; issued tokens live on",
+    ("POST", "/api/keys/{kid}/retire"): "a key signs no more; issued tokens live on",
     ("DELETE", "/api/operators/passkeys/{id}"): "takes a proof away",
     ("POST", "/api/people/{id}/leave"): "takes everything away",
+    ("POST", "/api/issuers/{issuer}/enforce"): "refuses more; held, for it can log people out",
+    ("POST", "/api/issuances/{issuer}"): "a reporter's own credential, given with consent",
     ("POST", "/api/store/verify"): "looks",
     ("POST", "/api/tokens"): "a machine's role, given with consent",
+    ("POST", "/api/tokens/batch"): "a machine's role, given with consent",
     ("POST", "/api/tokens/revoke"): "takes a token away",
     ("POST", "/oauth/token"): "a client registered with consent",
     ("POST", "/scim/v2/Users"): "a joiner has nothing; a taken name is refused",
@@ -64,7 +70,7 @@ VERBS = {
     "backup": "seals a copy to its recipients, without the key file",
     "restore": "makes a new house out of a copy; needs the key file and the identity",
     "scope": "reads", "who-read": "reads", "help": "reads",
-    "people": "leave", "keys": "import is held", "tokens": "needs a machine's role",
+    "people": "leave", "keys": "import and compromised are held", "tokens": "needs a machine's role",
     "subjects": "needs a machine's role", "journal": "reads", "store": "reads",
     "incidents": "close is held", "approvals": "consent is not a verb",
     "operators": "enrol and set-roles are held", "gate": "an emergency, reviewed",
@@ -74,10 +80,17 @@ KEYS = {
     "version": "a newer one is refused", "catalogue": "what it holds is compared",
     "policies": "what they hold is compared", "data": "another house",
     "name": 'name = "other.example/log"',
+    "listen.forwarded_from": "any change", "inventory.signing_key_days": "any change",
+    "inventory.api_key_unused_days": "any change", "inventory.client_unused_days": "any change",
+    "inventory.expiring_days": "any change",
     "listen.control": "loopback only", "listen.gate": "loopback only",
     "issuer.url": 'url = "https://other.example"', "issuer.audience": 'audience = "other"',
     "issuer.life_seconds_max": "longer", "issuer.mode": 'mode = "learning"',
     "custody.key_file": 'key_file = "other"', "custody.root_on_hosts": "fewer",
+    "custody.previous": "opens what was kept another way, and is locked anew",
+    "custody.sign_inside": "any change", "custody.lock_memory": "any change",
+    "rotation.every": "any change", "rotation.overlap": "any change",
+    "rotation.offline_audiences": "what a preview counts",
     "journal.segment_bytes": "no defence",
     "operators.console": 'console = "https://other.example"',
     "operators.session_idle_minutes": "session_idle_minutes = 300",
@@ -90,6 +103,8 @@ KEYS = {
     "operators.oidc.client_secret_file": "no defence of Ward's",
     "operators.oidc.groups_claim": "any change", "operators.oidc.ca_file": "any change",
     "operators.oidc.roles": "a group more",
+    "issuers": "any change",
+    "signing": "a rule more, or a wider one",
     "approvals.consents": "fewer", "approvals.from_roles": "any change",
     "approvals.proposal_hours": "proposal_hours = 100",
     "approvals.alone_after_hours": "alone_after_hours = 1", "approvals.rules": "any change",
@@ -113,6 +128,16 @@ WEAKER = [
      "operators.console"),
     ("life_seconds_max = 86400", 'life_seconds_max = 86400\nmode = "learning"', "issuer.mode"),
     ("[custody]", '[custody]\nkey_file = "other"', "custody.key_file"),
+    ("[listen]", '[listen]\nforwarded_from = ["127.0.0.1"]', "listen.forwarded_from"),
+    ("", "\n[inventory]\nsigning_key_days = 900\n", "inventory.signing_key_days"),
+    ("[custody]", '[custody]\nkind = "passphrase"', "custody.kind"),
+    ("[custody]", "[custody]\nlock_memory = true", "custody.lock_memory"),
+    ("", '\n[signing.x]\ncaller = "service:x"\nkinds = ["customer"]\nlogin = "optional"\n'
+         'per_minute = 9\ndoors = ["transit"]\ntransit_key = "x"\n', "signing"),
+    ("", '\n[issuers.x]\nurl = "https://x.example"\naudiences = ["shop"]\nreports = "batch"\n',
+     "issuers.x.url"),
+    ("", '\n[rotation]\nevery = "900d"\n', "rotation.every"),
+    ("", '\n[rotation]\noverlap = "1h"\n', "rotation.overlap"),
 ]
 
 
@@ -121,14 +146,16 @@ WEAKER = [
 def lists(checks, demo):
     rows, _ = routes.table(routes.TABLE)
     writes = {(row.method, row.path) for row in rows
-              if row.method not in ("GET", "ANY") and row.door in ("operator", "scim", "client")}
+              if row.method not in ("GET", "ANY") and row.door in ("operator", "scim", "client", "reporter")}
     checks.equal("every write of the API is judged", sorted(writes - WEAKEN - set(STRICT)), [])
     checks.equal("no judgement of a write that is gone",
                  sorted((WEAKEN | set(STRICT)) - writes), [])
     _, told = demo.run("help")
     verbs = set(re.findall(r"^  ([a-z-]+)  ", told, re.MULTILINE))
     checks.equal("every verb is judged", sorted(verbs - set(VERBS)), [])
-    sources = [ROOT / "crates/ward/src/config.rs", ROOT / "crates/ward/src/config/operators.rs"]
+    folder = ROOT / "crates/ward/src/config"
+    sources = [folder.with_suffix(".rs"), *folder.glob("*.rs")]
+    sources = [file for file in sources if file.name != "tests.rs"]
     text = "".join(file.read_text() for file in sources)
     found = set(re.findall(r'\(\s*(?:walk, )?"([a-z_]+(?:\.[a-z_]+)*)"', text))
     keys = {key for key in found if "." in key or key in KEYS} - {"catalogue.toml"}
@@ -162,7 +189,10 @@ async def weakening(demo, scim):
     issuer = demo.at("imported_key.issuer")
     operator = json.loads((demo.folder / "operators.json").read_text())["two"]["person"]
     incidents = (await demo.alone().get("/api/incidents")).good()["items"]
+    api_key = (await demo.alone().get("/api/api-keys")).good()["items"][0]["id"]
+    rotate = f"/api/api-keys/{api_key.removeprefix('api-key-')}/rotate"
     acts = [
+        ("an API key's successor", "POST", rotate, {"overlap_hours": 720}),
         ("an issuer learns", "POST", "/api/issuers/mode", {"issuer": issuer, "mode": "learning"}),
         ("a key comes in", "POST", "/api/keys/import",
          {"pem": key.decode(), "issuer": issuer, "holders": [], "activate": True}),

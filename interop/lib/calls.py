@@ -59,7 +59,10 @@ async def an_incident(cast):
 async def a_key(cast):
     """A signing key of an issuer of its own: (kid, issuer)."""
     issuer = f"https://login-{time.time_ns()}.example"
-    ask = {"pem": StolenKey.made().decode(), "issuer": issuer, "holders": [], "activate": False}
+    # A holder of its own: a key nobody can say the holders of goes with any leaver.
+    holder = await joiner(cast.scim, "key-holder")
+    ask = {"pem": StolenKey.made().decode(), "issuer": issuer, "holders": [holder],
+           "activate": False}
     return (await cast.api.post("/api/keys/import", ask)).good()["kid"], issuer
 
 
@@ -71,8 +74,22 @@ async def calls(cast):
     for verb in ("rotate", "compromised"):
         kid, issuer = await a_key(cast)
         found["POST", f"/api/keys/{{kid}}/{verb}"] = plain(f"/api/keys/{kid}/{verb}")
+    # The only key of its issuer signs on: let in, and refused for what it is.
+    for verb in ("promote", "retire"):
+        found["POST", f"/api/keys/{{kid}}/{verb}"] = plain(f"/api/keys/{kid}/{verb}", {409})
+    for path in ("", "/preview"):
+        found["GET", f"/api/keys/{{kid}}{path}"] = plain(f"/api/keys/{kid}{path}")
     found["POST", "/api/issuers/mode"] = sent(
         "/api/issuers/mode", {"issuer": issuer, "mode": "learning"})
+    # The demo declares no foreign issuer: let in, and told that none has this name.
+    report = {"reports": [{"sequence": 1, "void": True}]}
+    found |= {
+        ("GET", "/api/issuances/{issuer}"): plain("/api/issuances/none", {404}),
+        ("POST", "/api/issuances/{issuer}"): sent("/api/issuances/none", report, {404}),
+        ("GET", "/api/issuers/{issuer}/preview"): plain("/api/issuers/none/preview", {404}),
+        ("POST", "/api/issuers/{issuer}/enforce"): sent(
+            "/api/issuers/none/enforce", {"tokens": 0, "principals": 0}, {202, 404}),
+    }
     owner = {"kind": "person", "id": people[0]}
     for method, path in (("DELETE", "/api/api-keys/{id}"), ("POST", "/api/tokens/revoke")):
         number = cast.ids[await cast.api_key("service", owner)]
@@ -81,6 +98,13 @@ async def calls(cast):
     found |= providers(people[4:])
     found |= {("GET", path): plain(path.replace("{id}", str(known))) for path, known in (
         ("/console/accesses/{id}", access), ("/console/incidents/{id}", incident))}
+    # No rule of `[signing]` is for the caller: let in, and told what there is for him.
+    for path in ("", "/{*rest}", "/keys", "/keys/{name}", "/keys/{name}/config",
+                 "/keys/{name}/rotate", "/sign/{name}", "/sign/{name}/{hash}",
+                 "/verify/{name}", "/verify/{name}/{hash}"):
+        target = "/v1/transit" + path.replace("{*rest}", "export/x/y").replace(
+            "{name}", "web").replace("{hash}", "sha2-256")
+        found["ANY", "/v1/transit" + path] = plain(target, {403, 404, 405})
     return found | fixed(cast)
 
 
@@ -122,6 +146,8 @@ def operators(cast, access, incident, people):
             "pem": StolenKey.made().decode(), "issuer": issuer, "holders": [person]}),
         ("POST", "/api/tokens"): sent("/api/tokens", {
             "kind": "person", "sub": person, "audience": audience, "life_seconds": 60}),
+        ("POST", "/api/tokens/batch"): sent("/api/tokens/batch", {"tokens": [{
+            "kind": "person", "sub": person, "audience": audience, "life_seconds": 60}]}),
         ("POST", "/api/api-keys"): sent("/api/api-keys", {
             "kind": "operator", "owner": {"kind": "person", "id": person}, "days": 1}),
         ("POST", "/api/clients"): sent("/api/clients", {
@@ -169,7 +195,9 @@ def fixed(cast):
         ("GET", "/console/{*rest}"): plain("/console/no/such/page", {404}),
         ("GET", "/console/assets/{*path}"): plain("/console/assets/ward.css"),
         ("POST", "/console/sign-out"): Call("/console/sign-out", OURS, b"", None),
-        ("POST", "/oauth/token"): Call("/oauth/token", FORM, b"", None),
+        ("GET", "/oauth/status/{list}"): plain("/oauth/status/none", {404}),
+        **{("POST", path): Call(path, FORM, b"", None)
+           for path in ("/oauth/token", "/oauth/introspect", "/oauth/revoke")},
     }
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from operators import Operator
 from outside import Broken, Client, StolenKey, issue, joiner, junk_signature, leaves
 
-KINDS = ("person", "service", "scim", "operator")
+KINDS = ("person", "service", "scim", "operator", "reporter")
 # What an operator's API key may be given.
 ROLES = ("keys", "policy", "journal", "people", "incident", "audit", "operators", "login", "feed")
 SPENT = ("revoked", "expired", "its owner left")
@@ -122,7 +122,8 @@ class Cast:
     async def client(self, owner, ends=None):
         """A new OAuth client: (id, secret)."""
         ask = {"client_id": f"suite-{time.time_ns()}", "owner": owner, "life_seconds": 300,
-               "audience": self.demo.at("imported_key.audience"), **(ends or {"days": 1})}
+               "audience": self.demo.at("imported_key.audience"),
+               "scope": "ward:introspect ward:revocations", **(ends or {"days": 1})}
         made = (await self.api.post("/api/clients", ask)).good()
         return made["client_id"], made["client_secret"]
 
@@ -185,6 +186,17 @@ class Cast:
         yield "in another header", [("X-Api-Key", self.keys[kind]["true"])]
         yield "a customer's token", bearer(self.tokens["true"])
         yield "a staff member's token", bearer(self.demo.at("staff.token"))
+
+    def no_vault_tokens(self):
+        """For the transit door: the same, in Vault's own header, and never two credentials."""
+        yield from self.no_admission("operator")
+        true = self.keys["operator"]["true"]
+        for name, text in [*self.no_keys("operator"), *self.no_tokens()]:
+            yield f"X-Vault-Token, {name}", [("X-Vault-Token", text)]
+        yield "X-Vault-Token, empty", [("X-Vault-Token", "")]
+        yield "X-Vault-Token twice", [("X-Vault-Token", true)] * 2
+        yield "both headers, both true", [("X-Vault-Token", true), *bearer(true)]
+        yield "both headers, one true", [("X-Vault-Token", "junk"), *bearer(true)]
 
     def no_reads(self):
         """For the gate: neither a key that is for Ward itself, nor two credentials."""

@@ -10,7 +10,8 @@ from collections import namedtuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "interop" / "endpoints.txt"
-DOORS = ("open", "operator", "scim", "client", "session")
+DOORS = ("open", "operator", "scim", "reporter", "client", "resource", "session",
+         "transit")
 VERBS = ("get", "post", "put", "patch", "delete", "any")
 
 Row = namedtuple("Row", "method path door")

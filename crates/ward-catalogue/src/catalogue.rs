@@ -213,6 +213,15 @@ pub enum Purpose {
     None,
 }
 
+/// Who may present a token on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Anybody who has it; a token that is bound only its holder, here as everywhere.
+    Any,
+    /// Only the holder of a bound token: what is bound to nobody is refused.
+    Bound,
+}
+
 /// What kind of body a route answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -266,6 +275,10 @@ pub struct Route {
     pub self_only: bool,
     /// Every record's tenant must be the caller's tenant.
     pub tenant: bool,
+    /// Who may present a token: anybody, or only the holder it is bound to.
+    pub holder: Holder,
+    /// A credential without a login behind it is refused: `login_unproven`.
+    pub login_required: bool,
     /// Most distinct data subjects in an answer: what a budget reserves.
     pub subjects_max: u64,
     /// What it answers with.

@@ -107,6 +107,9 @@ impl Gate {
     pub(crate) fn verdict(&self, issued: &Issued, ask: &Ask) -> Verdict {
         let Some(route) = ask.route() else { return Verdict::Refuse(Reason::UnknownRoute) };
         let who = &issued.who;
+        if !is_in_scope(&route.name, who) {
+            return Verdict::Refuse(Reason::Policy);
+        }
         let is_self = is_self(ask, who);
         let decided = self.parts.policies.decide(&PolicyAsk {
             kind: who.name.kind,
@@ -122,7 +125,13 @@ impl Gate {
             purpose_stated: ask.purpose.is_some(),
             task: ask.task(),
         });
-        decided.verdict()
+        match decided.verdict() {
+            // WHY after the policy: what it forbids anyhow is forbidden for its own reason.
+            Verdict::Permit if route.login_required && !who.login_proven => {
+                Verdict::Refuse(Reason::LoginUnproven)
+            }
+            verdict => verdict,
+        }
     }
 
     /// Step three: an unsafe request is recorded before anything happens upstream.
@@ -173,8 +182,16 @@ fn is_self(ask: &Ask, who: &Who) -> bool {
 /// no policy can widen and no emergency opens.
 fn is_for(ask: &Ask, who: &Who) -> bool {
     let Some(route) = ask.route() else { return false };
-    let scoped = who.name.kind == PrincipalKind::Service && !who.scope.trim().is_empty();
     route.kinds.contains(&who.name.kind)
+        && (!route.login_required || who.login_proven)
         && (!route.self_only || is_self(ask, who))
-        && (!scoped || who.scope.split_whitespace().any(|scope| scope == route.name))
+        && is_in_scope(&route.name, who)
+}
+
+/// Whether a credential's scopes name a route. An API key's always count, a token's when a service
+/// presents it; no scope is every scope.
+fn is_in_scope(route: &str, who: &Who) -> bool {
+    let scoped = who.name.kind == PrincipalKind::Service || !who.api_key.is_none();
+    let mut scopes = who.scope.split_whitespace().peekable();
+    !scoped || scopes.peek().is_none() || scopes.any(|scope| scope == route)
 }

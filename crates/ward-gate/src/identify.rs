@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use ward_ledger::foreign::Sighted;
 use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin, Refused};
 use ward_model::word::{ApiKeyKind, IssuerMode, RouteMode};
 use ward_model::{
-    ApiKeyId, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName, PrincipalNumber,
-    Reason, Sequence, TenantNumber,
+    ApiKeyId, Confirmation, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName,
+    PrincipalNumber, Reason, Sequence, TenantNumber,
 };
 use ward_register::{Existence, namespace_of};
 
@@ -35,6 +36,8 @@ pub(crate) struct Who {
     pub(crate) sequence: Sequence,
     pub(crate) signing_key: KeyNumber,
     pub(crate) purpose: i64,
+    /// Whether a login stands behind the credential.
+    pub(crate) login_proven: bool,
 }
 
 /// Proof that the credential was checked and its holder is known. Made here only.
@@ -64,9 +67,11 @@ enum Looked {
     /// Refused, for this reason, to whom it claims to be.
     Refused(Reason, Option<Box<Who>>),
     /// A learning issuer's: it passes as what it claims.
-    Learned(Box<Who>, Reason),
+    Learned(Box<Who>, Option<Confirmation>, Reason),
     /// Grandfathered: it is known once this is recorded.
     Pinned(Pin, Box<Who>),
+    /// A foreign issuer's that nobody reported, seen for the first time.
+    Sighted(Sighted, Box<Who>),
     /// It became known meanwhile.
     Again,
 }
@@ -74,10 +79,10 @@ enum Looked {
 impl Gate {
     /// Step one: the credential is one that Ward issued, live, and held by somebody known.
     pub(crate) async fn check(&self, presented: Presented, ask: &Ask) -> Result<Issued, Refusal> {
-        // Twice at most: a token that was pinned on the way is looked up again.
-        for last in [false, true] {
+        // Three times at most: a token that was pinned, sighted or verified is looked up again.
+        for last in [false, false, true] {
             let refused = match self.look_up(&presented, ask) {
-                Checked::Pass(known) => return self.known(known, ask).await,
+                Checked::Pass(known) => return self.known(known, &presented, ask).await,
                 Checked::Refuse(refused) => refused,
             };
             let Some(miss) = refused.miss else {
@@ -97,11 +102,16 @@ impl Gate {
             let enforcing = refused.mode == IssuerMode::Enforcing;
             match self.classify(miss, refused.mode, ask).await {
                 Looked::Refused(reason, who) => {
-                    // WHY: a flood must not open observed routes to what nobody issued.
-                    let unissued = reason == Reason::Overloaded && enforcing;
+                    // WHY: a flood must not open observed routes to what nobody issued, and what a
+                    // foreign issuer has not reported may not pass while it might still be.
+                    let behind = reason == Reason::LedgerBehind && who.is_some();
+                    let unissued = (reason == Reason::Overloaded || behind) && enforcing;
                     return Err(Refusal { unissued, ..Refusal::of(reason, who) });
                 }
-                Looked::Learned(who, doubt) => {
+                Looked::Learned(who, confirmation, doubt) => {
+                    if let Err(reason) = self.is_holder(&presented, confirmation, ask) {
+                        return Err(Refusal::of(reason, Some(who)));
+                    }
                     let issued = Issued { who, doubt: Some(doubt) };
                     self.exists(&issued)?;
                     return Ok(issued);
@@ -114,7 +124,14 @@ impl Gate {
                         return Err(Refusal::of(reason, Some(who)));
                     }
                 }
-                Looked::Again | Looked::Pinned(..) => break,
+                Looked::Sighted(sighted, who) if !last => {
+                    let record = sighted.record(who.number);
+                    if self.parts.journal.append(record, self.now()).await.is_err() {
+                        let reason = Reason::JournalUnavailable;
+                        return Err(Refusal::of(reason, Some(who)));
+                    }
+                }
+                Looked::Again | Looked::Pinned(..) | Looked::Sighted(..) => break,
             }
         }
         Err(Reason::LedgerBehind.into())
@@ -122,7 +139,9 @@ impl Gate {
 
     fn look_up(&self, presented: &Presented, ask: &Ask) -> Checked {
         match presented {
-            Presented::Token(raw) => self.parts.ledger.check(raw, &self.parts.audience, ask.now),
+            Presented::Token(raw) | Presented::Held { token: raw, .. } => {
+                self.parts.ledger.check(raw, &self.parts.audience, ask.now)
+            }
             Presented::ApiKey(raw) => match self.parts.ledger.check_api_key(raw, ask.now) {
                 Checked::Pass(known) if !self.reads(known.api_key()) => Checked::Refuse(Refused {
                     reason: Reason::WrongAudience,
@@ -130,6 +149,15 @@ impl Gate {
                     holder: Some(known.bearer().clone()),
                     mode: IssuerMode::Enforcing,
                 }),
+                // WHY after the ledger: who holds a revoked key learns nothing about its networks.
+                Checked::Pass(known) if !self.parts.ledger.admits(known.api_key(), ask.source) => {
+                    Checked::Refuse(Refused {
+                        reason: Reason::HolderMismatch,
+                        miss: None,
+                        holder: Some(known.bearer().clone()),
+                        mode: IssuerMode::Enforcing,
+                    })
+                }
                 checked => checked,
             },
         }
@@ -140,14 +168,23 @@ impl Gate {
     fn reads(&self, api_key: ApiKeyId) -> bool {
         self.parts.ledger.api_key(api_key).is_some_and(|key| match key.kind {
             ApiKeyKind::Person | ApiKeyKind::Service => true,
-            ApiKeyKind::Scim | ApiKeyKind::Operator => false,
+            ApiKeyKind::Scim | ApiKeyKind::Operator | ApiKeyKind::Reporter => false,
         })
     }
 
-    async fn known(&self, known: Known, ask: &Ask) -> Result<Issued, Refusal> {
+    async fn known(
+        &self,
+        known: Known,
+        presented: &Presented,
+        ask: &Ask,
+    ) -> Result<Issued, Refusal> {
         let bearer = known.bearer();
         match self.who(bearer, known.tenant(), known.scope(), ask).await {
-            Some(who) => {
+            Some(mut who) => {
+                who.login_proven = known.login_proven();
+                if let Err(reason) = self.is_holder(presented, known.confirmation(), ask) {
+                    return Err(Refusal::of(reason, Some(who)));
+                }
                 let issued = Issued { who, doubt: None };
                 self.exists(&issued)?;
                 Ok(issued)
@@ -185,20 +222,24 @@ impl Gate {
         if classified.known_now {
             return Looked::Again;
         }
-        let Classified { reason, key, claims, signature_good, pin, .. } = classified;
+        let Classified { reason, key, claims, signature_good, pin, foreign, sighted, .. } =
+            classified;
         if !signature_good {
             return Looked::Refused(reason, None);
         }
         let Some(claims) = claims else { return Looked::Refused(reason, None) };
+        let confirmation = claims.confirmation;
         let Some(who) = self.claimed(claims, key, ask).await else {
             return Looked::Refused(Reason::JournalUnavailable, None);
         };
-        match pin {
-            Some(pin) => Looked::Pinned(pin, who),
-            None if mode == IssuerMode::Learning && reason == Reason::NeverIssued => {
-                Looked::Learned(who, reason)
+        let unknown = reason == Reason::NeverIssued || (foreign && reason == Reason::LedgerBehind);
+        match (pin, sighted) {
+            (Some(pin), _) => Looked::Pinned(pin, who),
+            (None, Some(sighted)) => Looked::Sighted(sighted, who),
+            (None, None) if mode == IssuerMode::Learning && unknown => {
+                Looked::Learned(who, confirmation, reason)
             }
-            None => Looked::Refused(reason, Some(who)),
+            (None, None) => Looked::Refused(reason, Some(who)),
         }
     }
 
@@ -264,6 +305,8 @@ impl Gate {
             sequence: bearer.sequence,
             signing_key: bearer.signing_key,
             purpose: ask.purpose.as_deref().map_or(0, |text| self.purpose_hash(text)),
+            // WHY: only what the ledger passed has its login recorded.
+            login_proven: false,
             name,
             number,
         }))

@@ -99,9 +99,6 @@ fn problem(access: AccessId, reason: Reason) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ward_model::Problem::MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match kind {
-        ProblemKind::Unauthenticated => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
         ProblemKind::Unavailable(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -124,6 +121,7 @@ const fn detail(reason: Reason) -> &'static str {
         Reason::BudgetSpent => "this principal has read as many people as its work needs",
         Reason::WrongTenant => "the answer holds records of another tenant",
         Reason::NoPurpose => "state the purpose of this read in the header Ward-Purpose",
+        Reason::LoginUnproven => "this route asks for a credential with a login behind it",
         Reason::UnknownRoute => "no such route is declared",
         Reason::UpstreamUninspectable => "the upstream's answer could not be inspected",
         Reason::JournalUnavailable => "reads are refused while they cannot be recorded",

@@ -392,13 +392,7 @@ impl Look<'_> {
     }
 
     /// Whether principal, client or key lost all tokens issued before some moment, this one too.
-    fn is_cut(
-        &self,
-        key: &Key,
-        place: Locator,
-        principal_cut: u64,
-        read: &Positional<'_>,
-    ) -> bool {
+    fn is_cut(&self, key: &Key, place: Locator, principal_cut: u64, read: &Positional<'_>) -> bool {
         let client_cut = if self.shared.clients.is_empty() {
             0
         } else {

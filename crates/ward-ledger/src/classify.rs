@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use ward_model::{KeyNumber, Origin, PrincipalKey, PrincipalName, Reason, Sequence, UnixMillis};
+use ward_model::{
+    Confirmation, KeyNumber, Origin, PrincipalKey, PrincipalName, Reason, Sequence, UnixMillis,
+};
 
 use crate::Ledger;
 use crate::base64::decode_array;
+use crate::foreign::{self, ForeignMiss, Sighted};
 use crate::grandfather::{Old, Pin, decide};
 use crate::keys::Key;
 use crate::limits::SIGNATURE_BYTES;
@@ -27,7 +30,15 @@ pub(crate) enum Gap {
 }
 
 /// A token the ledger does not know, to be classified. Nothing in it is believed yet.
-pub struct Miss(pub(crate) Box<Missing>);
+pub struct Miss(pub(crate) Missed);
+
+/// Whose token was not known.
+pub(crate) enum Missed {
+    /// One under a key in custody.
+    Own(Box<Missing>),
+    /// A foreign issuer's.
+    Foreign(Box<ForeignMiss>),
+}
 
 /// What a [`Miss`] holds.
 pub(crate) struct Missing {
@@ -44,13 +55,16 @@ impl Miss {
     /// The key its header names.
     #[must_use]
     pub fn key(&self) -> KeyNumber {
-        self.0.key.number
+        match &self.0 {
+            Missed::Own(miss) => miss.key.number,
+            Missed::Foreign(miss) => miss.key(),
+        }
     }
 }
 
 impl core::fmt::Debug for Miss {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "miss under key {}, {:?}", self.0.key.number, self.0.gap)
+        write!(f, "miss under key {}", self.key())
     }
 }
 
@@ -65,6 +79,8 @@ pub struct Claimed {
     pub tenant: Option<String>,
     /// `scope`.
     pub scope: Option<String>,
+    /// `cnf`: its presenter must prove this, whoever issued it.
+    pub confirmation: Option<Confirmation>,
     /// `iss`.
     pub issuer: Option<String>,
     /// Whether `aud` holds the audience asked for.
@@ -90,6 +106,10 @@ pub struct Classified {
     pub pin: Option<Pin>,
     /// It became known meanwhile (another request pinned it): check it again.
     pub known_now: bool,
+    /// It is a foreign issuer's: of those `ledger_behind` is what nobody has reported yet.
+    pub foreign: bool,
+    /// Present if this must be recorded before anything is answered; then check it again.
+    pub sighted: Option<Sighted>,
 }
 
 /// What the archive says of a place whose segment was dropped.
@@ -118,7 +138,10 @@ impl Ledger {
         now: UnixMillis,
         archive: impl FnOnce(Origin, Sequence) -> Archived,
     ) -> Classified {
-        let miss = &*miss.0;
+        let miss = match &miss.0 {
+            Missed::Own(miss) => &**miss,
+            Missed::Foreign(miss) => return foreign::classify(&self.shared, miss, now),
+        };
         let mut out = Classified {
             reason: Reason::BadSignature,
             key: miss.key.number,
@@ -126,6 +149,8 @@ impl Ledger {
             signature_good: verifies(miss),
             pin: None,
             known_now: false,
+            foreign: false,
+            sighted: None,
         };
         if !out.signature_good {
             return out;
@@ -190,7 +215,9 @@ impl Ledger {
             matches!(self.shared.find_again(place),
                 Found::Slot(slot) if slot.fingerprint == miss.fingerprint)
         });
-        entered || self.shared.pinned(miss.fingerprint).is_some()
+        entered
+            || self.shared.pinned(miss.fingerprint).is_some()
+            || self.locate(&miss.raw).is_some()
     }
 
     fn claimed(&self, miss: &Missing) -> Option<Claimed> {
@@ -201,6 +228,7 @@ impl Ledger {
             name,
             tenant: claims.tenant.clone(),
             scope: claims.scope.clone(),
+            confirmation: claims.confirmation,
             issuer: claims.iss.clone(),
             audience_matches: claims.aud.iter().any(|audience| **audience == *miss.audience),
             issued_at: claims.iat.map(UnixMillis::from_seconds),

@@ -313,11 +313,7 @@ impl<'a> Written<'a> {
 
     /// Whether it stands for `text`.
     pub(crate) fn equals(self, text: &str) -> bool {
-        if self.escaped {
-            self.text().is_some_and(|it| it == text)
-        } else {
-            self.text == text
-        }
+        if self.escaped { self.text().is_some_and(|it| it == text) } else { self.text == text }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum ProblemKind {
     Conflict,
     /// The request is too large.
     TooLarge,
+    /// Too many requests: again later.
+    TooMany,
     /// Try again later.
     Unavailable(Reason),
     /// The upstream failed.
@@ -73,6 +75,7 @@ impl ProblemKind {
             | Reason::WrongTenant
             | Reason::BudgetSpent
             | Reason::NoPurpose
+            | Reason::LoginUnproven
             | Reason::UndeclaredField
             | Reason::UnknownDataSubject => Self::Refused(reason),
             Reason::UnknownRoute => Self::NotFound,
@@ -86,7 +89,7 @@ impl ProblemKind {
         match self {
             Self::Input => 400,
             Self::Unauthenticated => 401,
-            Self::Refused(Reason::BudgetSpent) => 429,
+            Self::Refused(Reason::BudgetSpent) | Self::TooMany => 429,
             Self::Refused(_) | Self::SecondPerson => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
@@ -107,6 +110,7 @@ impl ProblemKind {
             Self::Conflict => ("conflict", "In conflict with what is there"),
             Self::TooLarge => ("too_large", "The request is too large"),
             Self::BadGateway => ("upstream", "The upstream's answer cannot be passed on"),
+            Self::TooMany => ("too_many", "Too many requests"),
             Self::Unavailable(_) => ("unavailable", "Try again later"),
             Self::Corrupt => ("internal", "Ward failed"),
         }

@@ -52,6 +52,8 @@ words! {
         UpstreamUninspectable = 22 "upstream_uninspectable",
         /// Too much at once.
         Overloaded = 23 "overloaded",
+        /// The route asks for a login behind the credential and there is none.
+        LoginUnproven = 24 "login_unproven",
     }
 }
 

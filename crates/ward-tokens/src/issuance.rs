@@ -8,11 +8,13 @@ use std::sync::Arc;
 use ward_journal::{AppendError, Journal};
 use ward_keys::{ActiveKey, KeyStore, NoKey, SignError, Token, TokenSigner};
 use ward_ledger::{Ledger, TokenBody};
-use ward_model::record::OperatorDid;
-use ward_model::word::{ApiKeyKind, KeyPurpose};
+use ward_model::record::{OperatorDid, TokenRevoked};
+use ward_model::word::{ApiKeyKind, Cause, KeyPurpose};
 use ward_model::{
-    Caller, Entry, PersonId, PrincipalKind, PrincipalName, PrincipalNumber, Record, UnixMillis,
+    Caller, Confirmation, Entry, Networks, PersonId, PrincipalKind, PrincipalName, PrincipalNumber, Record, UnixMillis,
 };
+
+use crate::assertions::Assertions;
 
 /// The clock.
 pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
@@ -69,6 +71,12 @@ pub struct Parts {
     pub numbers: Arc<dyn Numbers>,
     /// Policy on claims.
     pub policy: SigningPolicy,
+    /// Client assertions that were used; its view is the journal's.
+    pub assertions: Assertions,
+    /// Takes DPoP proofs.
+    pub proofs: Arc<ward_proof::Desk>,
+    /// Proxies that are believed about a caller's certificate.
+    pub doors: Networks,
     /// Base of the URLs in the metadata, without a slash at its end.
     pub base_url: String,
     /// The clock.
@@ -165,8 +173,22 @@ impl Issuance {
     /// # Errors
     /// [`IssueError`]. Cancel safe: an abandoned token never leaves.
     pub async fn issue(&self, ask: TokenAsk) -> Result<Token, IssueError> {
+        self.issue_held(ask, None, Vec::new()).await
+    }
+
+    /// Issues a token that is bound to a key or certificate, or with who acts in it, the latest
+    /// first.
+    ///
+    /// # Errors
+    /// As [`Issuance::issue`].
+    pub async fn issue_held(
+        &self,
+        ask: TokenAsk,
+        confirmation: Option<Confirmation>,
+        actors: Vec<PrincipalName>,
+    ) -> Result<Token, IssueError> {
         let now = self.now();
-        let body = self.body(ask, now)?;
+        let body = TokenBody { confirmation, actors, ..self.body(ask, now)? };
         let number = self.number(body.principal.clone()).await?;
         let key = self.key(KeyPurpose::Token)?;
         let entropy = self.random()?;
@@ -181,6 +203,17 @@ impl Issuance {
                 Err(IssueError::Refused("revoked meanwhile"))
             }
         }
+    }
+
+    /// Takes back a token that was issued and has not left.
+    pub(crate) async fn withdraw(&self, token: &Token) -> Result<(), IssueError> {
+        let (origin, sequence, cause) = (token.origin(), token.sequence(), Cause::Withheld);
+        self.append(TokenRevoked { origin, sequence, cause }).await
+    }
+
+    /// `token_endpoint`.
+    pub(crate) fn token_endpoint(&self) -> String {
+        format!("{}/oauth/token", self.0.base_url.trim_end_matches('/'))
     }
 
     /// Issues a plain token: no tenant, scope or login.
@@ -200,7 +233,7 @@ impl Issuance {
     }
 
     /// Applies the policy on claims.
-    fn body(&self, ask: TokenAsk, now: UnixMillis) -> Result<TokenBody, IssueError> {
+    pub(crate) fn body(&self, ask: TokenAsk, now: UnixMillis) -> Result<TokenBody, IssueError> {
         let policy = &self.0.policy;
         if !policy.kinds.contains(&ask.principal.kind) {
             return Err(IssueError::Refused("tokens may not name this kind of principal"));
@@ -211,6 +244,11 @@ impl Issuance {
         if ask.life_ms < 1000 || ask.life_ms > policy.life_ms_max {
             return Err(IssueError::Input("the life asked for is out of bounds"));
         }
+        Self::lay_out(ask, now)
+    }
+
+    /// The claims of a token that a policy permits.
+    pub(crate) fn lay_out(ask: TokenAsk, now: UnixMillis) -> Result<TokenBody, IssueError> {
         let texts = [&ask.tenant, &ask.scope, &ask.login];
         if texts.into_iter().flatten().any(|text| text.is_empty()) {
             return Err(IssueError::Input("a claim is empty"));
@@ -221,7 +259,9 @@ impl Issuance {
             client_id: ask.client_id,
             tenant: ask.tenant,
             scope: ask.scope,
+            confirmation: None,
             login: ask.login,
+            actors: Vec::new(),
             expires_at: now.plus_ms(ask.life_ms),
         })
     }

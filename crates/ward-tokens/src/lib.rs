@@ -8,20 +8,51 @@
 //! only OAuth clients are authenticated here.
 //! Best test: `tests.rs` (every answer over a real journal).
 
+mod api_key;
+mod asker;
+mod assertions;
+mod clients;
+mod batch;
 mod credential;
+mod desk;
+pub mod foreign;
 mod http;
+pub mod inspect;
+mod introspection;
 mod issuance;
+pub mod leak;
 pub mod limits;
+mod notice;
 mod oauth;
+pub mod policy;
+mod rate;
+mod push;
+mod revocation;
 mod revoke;
+mod signing;
+mod spoken;
+mod status_list;
+pub mod transit;
 mod wire;
 
+pub use api_key::{KeyTerms, Rotated, Rotation};
+pub use assertions::Assertions;
+pub use asker::{Duty, MayRead, grantable};
+pub use batch::typed_router;
+pub use clients::ClientMore;
 pub use credential::{ApiKeyAsk, ClientAsk, NewApiKey, NewClient};
+pub use desk::{Desk, DeskParts, Names, desk_router};
 pub use http::router;
 pub use issuance::{
     Clock, Entropy, Issuance, IssueError, NumberError, Numbers, Parts, SigningPolicy, TokenAsk,
 };
+pub use push::Feed;
 pub use revoke::Target;
+pub use status_list::Statuses;
+pub use signing::Signing;
+pub use transit::transit_router;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

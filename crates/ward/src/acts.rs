@@ -10,15 +10,22 @@ pub const ACTS: &[(&str, &str, &str)] = &[
     ("GET", "/api/accesses", "read_accesses"),
     ("GET", "/api/accesses/{id}", "read_accesses"),
     ("GET", "/api/alerts", "read_alerts"),
+    ("GET", "/api/api-keys", "read_keys"),
     ("POST", "/api/api-keys", "issue_api_key"),
     ("DELETE", "/api/api-keys/{id}", "revoke_credential"),
+    ("POST", "/api/api-keys/{id}/rotate", "issue_api_key"),
     ("GET", "/api/approvals", "read_approvals"),
     ("GET", "/api/approvals/{id}", "read_approvals"),
     ("POST", "/api/approvals/{id}/refuse", "refuse_proposal"),
     ("POST", "/api/approvals/{id}/withdraw", "refuse_proposal"),
     ("POST", "/api/backup", "back_up"),
     ("GET", "/api/catalogue", "read_catalogue"),
+    ("GET", "/api/clients", "read_keys"),
     ("POST", "/api/clients", "issue_api_key"),
+    ("DELETE", "/api/clients/{id}", "revoke_credential"),
+    ("POST", "/api/clients/{id}/secret", "issue_api_key"),
+    ("GET", "/api/credentials", "read_keys"),
+    ("GET", "/api/credentials/{id}", "read_keys"),
     ("GET", "/api/doctor", "read_doctor"),
     ("POST", "/api/existence/{namespace}/events", "feed_existence"),
     ("POST", "/api/existence/{namespace}/import", "feed_existence"),
@@ -31,12 +38,19 @@ pub const ACTS: &[(&str, &str, &str)] = &[
     ("GET", "/api/incidents/{id}", "read_incidents"),
     ("POST", "/api/incidents/{id}/close", "close_incident"),
     ("POST", "/api/incidents/{id}/notes", "note_incident"),
+    ("GET", "/api/issuers", "read_keys"),
     ("POST", "/api/issuers/mode", "set_issuer"),
+    ("POST", "/api/issuers/{issuer}/enforce", "set_issuer"),
+    ("GET", "/api/issuers/{issuer}/preview", "read_keys"),
     ("GET", "/api/journal/health", "read_journal"),
     ("GET", "/api/journal/proof", "read_journal"),
     ("GET", "/api/keys", "read_keys"),
     ("POST", "/api/keys/import", "bring_in_key"),
+    ("GET", "/api/keys/{kid}", "read_keys"),
     ("POST", "/api/keys/{kid}/compromised", "rotate_key"),
+    ("GET", "/api/keys/{kid}/preview", "read_keys"),
+    ("POST", "/api/keys/{kid}/promote", "rotate_key"),
+    ("POST", "/api/keys/{kid}/retire", "rotate_key"),
     ("POST", "/api/keys/{kid}/rotate", "rotate_key"),
     ("GET", "/api/operators", "read_operators"),
     ("POST", "/api/operators", "enrol_operator"),
@@ -52,12 +66,22 @@ pub const ACTS: &[(&str, &str, &str)] = &[
     ("GET", "/api/scope", "read_scope"),
     ("POST", "/api/store/verify", "verify_store"),
     ("POST", "/api/tokens", "issue_token"),
+    ("POST", "/api/tokens/batch", "issue_token"),
     ("POST", "/api/tokens/revoke", "revoke_credential"),
     ("GET", "/api/who-read", "read_scope"),
+    ("ANY", "/v1/transit/keys", "issue_token"),
+    ("ANY", "/v1/transit/keys/{name}", "issue_token"),
+    ("ANY", "/v1/transit/keys/{name}/config", "issue_token"),
+    ("ANY", "/v1/transit/keys/{name}/rotate", "issue_token"),
+    ("ANY", "/v1/transit/sign/{name}", "issue_token"),
+    ("ANY", "/v1/transit/sign/{name}/{hash}", "issue_token"),
+    ("ANY", "/v1/transit/verify/{name}", "issue_token"),
+    ("ANY", "/v1/transit/verify/{name}/{hash}", "issue_token"),
 ];
 
 /// What is not there: the same for everyone who may come in at all.
-const NOTHING: &[&str] = &["/api", "/api/", "/api/{*rest}"];
+const NOTHING: &[&str] =
+    &["/api", "/api/", "/api/{*rest}", "/v1/transit", "/v1/transit/{*rest}"];
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +101,9 @@ pub fn of(method: &Method, path: &str) -> Does {
         return Does::Nothing;
     }
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-    let found = ACTS.iter().find(|(verb, route, _)| *verb == method && *route == path);
+    let found = ACTS.iter().find(|(verb, route, _)| {
+        (*verb == method || *verb == "ANY") && *route == path
+    });
     match found {
         Some((_, _, act)) => Does::Act(act),
         // WHY: another method of a route that is known is answered 405 by the router.

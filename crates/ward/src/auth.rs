@@ -5,19 +5,22 @@
 //! `/api` is then asked what his roles permit (`acts.rs`, the operators' policies).
 //! Best test: `interop/endpoints.py`, every endpoint of `endpoints.txt` against every credential.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 use ward_ledger::{Checked, Ledger};
 use ward_model::word::ApiKeyKind;
-use ward_model::{Caller, Problem, ProblemKind, Reason};
+use ward_model::{ApiKeyId, Caller, Networks, Problem, ProblemKind, Reason};
 use ward_operators::SharedApprovals;
 use ward_policy::OperatorPolicies;
 
 use crate::acts::{self, Does};
+use crate::app::App;
 use crate::clock;
 
 /// What the control plane asks about credentials.
@@ -50,6 +53,60 @@ pub struct Door {
     shape: Shape,
 }
 
+/// Where a request to the control plane comes from: the peer, or what a door says.
+pub fn source(doors: &Networks, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let said: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
+    ward_model::network::source(peer.ip(), doors, said.into_iter())
+}
+
+/// Before every door: an API key that is presented from outside its networks is taken off the
+/// request, so that each door refuses in its own shape; and a key that was let in is counted.
+///
+/// WHY here and not at the doors: nobody can forget it at a new one.
+pub async fn confine(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    let presented = presented(&app.ledger, request.headers());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
+    for (header, api_key) in &presented {
+        let from = peer.map(|peer| source(&app.config.forwarded_from, peer, request.headers()));
+        let admitted = from.map_or_else(
+            || app.ledger.terms(*api_key).is_none_or(|terms| terms.networks.is_empty()),
+            |from| app.ledger.admits(*api_key, from),
+        );
+        if !admitted {
+            tracing::info!(api_key = api_key.0, "an API key came from outside its networks");
+            let nothing = match *header == AUTHORIZATION {
+                true => HeaderValue::from_static("Bearer ward_outside_its_networks"),
+                false => HeaderValue::from_static("ward_outside_its_networks"),
+            };
+            request.headers_mut().insert(header.clone(), nothing);
+        }
+    }
+    let response = next.run(request).await;
+    if response.status() != StatusCode::UNAUTHORIZED {
+        presented.iter().for_each(|(_, api_key)| app.uses.let_in(*api_key, clock::now()));
+    }
+    response
+}
+
+/// API keys a request carries, and where.
+fn presented(ledger: &Ledger, headers: &HeaderMap) -> Vec<(HeaderName, ApiKeyId)> {
+    let places = [AUTHORIZATION, HeaderName::from_static("x-vault-token")];
+    let all = places.into_iter().filter_map(|place| {
+        let text = headers.get(&place)?.to_str().ok()?;
+        let text = text.rsplit(' ').next().unwrap_or(text);
+        Some((place, ledger.api_key_of(text)?.id))
+    });
+    all.collect()
+}
+
 /// The shape of a refusal.
 #[derive(Clone, Copy)]
 pub enum Shape {
@@ -57,6 +114,8 @@ pub enum Shape {
     Problem,
     /// RFC 7644 §3.12.
     Scim,
+    /// Vault's, at the transit door: `X-Vault-Token`, or a bearer.
+    Vault,
 }
 
 impl Door {
@@ -67,6 +126,16 @@ impl Door {
     }
 
     fn caller(&self, request: &Request) -> Option<Caller> {
+        if let Shape::Vault = self.shape {
+            let mut tokens = request.headers().get_all("x-vault-token").iter();
+            if let Some(token) = tokens.next() {
+                // WHY no second credential: which of two counts would be anybody's guess.
+                let alone = tokens.next().is_none()
+                    && !request.headers().contains_key(header::AUTHORIZATION);
+                let token = token.to_str().ok().filter(|_| alone)?;
+                return self.desk.caller(token).filter(|it| self.kinds.contains(&it.kind));
+            }
+        }
         let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
         let value = values.next()?.to_str().ok()?;
         if values.next().is_some() {
@@ -104,12 +173,31 @@ pub async fn admit(
     match door.caller(&request) {
         Some(caller) => {
             if let Some(problem) = door.forbids(&caller, &request) {
+                if let Shape::Vault = door.shape {
+                    return refused(door.shape);
+                }
                 return crate::api::finish(Err(problem));
             }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         None => refused(door.shape),
+    }
+}
+
+/// Lets a [`Caller`] through whom a session stands for, if his roles permit what the route does.
+pub async fn permitted(
+    State(desk): State<Desk>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let door = Door::new(desk, &[], Shape::Problem);
+    match request.extensions().get::<Caller>().copied() {
+        None => refused(Shape::Problem),
+        Some(caller) => match door.forbids(&caller, &request) {
+            Some(problem) => crate::api::finish(Err(problem)),
+            None => next.run(request).await,
+        },
     }
 }
 
@@ -132,11 +220,18 @@ fn refused(shape: Shape) -> Response<Body> {
             br#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"401"}"#
                 .to_vec(),
         ),
+        Shape::Vault => ("application/json", br#"{"errors":["permission denied"]}"#.to_vec()),
     };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Shape::Vault = shape {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        return response;
+    }
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

@@ -4,18 +4,26 @@
 //! can turn the journal off. The reference in `docs/config.md` follows this file.
 //! Best test: the table at the end of this file.
 
+pub mod inventory;
+pub mod custody;
+pub mod oauth;
+pub mod issuers;
 pub mod operators;
+pub mod signing;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ward_model::Networks;
 use ward_model::word::{AlertKind, IssuerMode};
 use ward_operators::act::Rules;
 
 pub use walk::Mistake;
 use walk::Walk;
+
+use crate::inventory::Policy;
 
 /// The newest version of the configuration format this program reads.
 const VERSION: i64 = 1;
@@ -47,6 +55,12 @@ pub struct Config {
     pub issuer_mode: IssuerMode,
     /// The file of the key-encryption key.
     pub key_file: PathBuf,
+    /// Where the key-encryption key comes from.
+    pub custody: custody::Custody,
+    /// How often keys that sign are rotated.
+    pub rotation: ward_keys::rotation::Schedule,
+    /// Audiences that verify tokens offline, against the published keys.
+    pub offline_audiences: Vec<String>,
     /// SCIM user names of everyone who is root on a signing host: declared holders of every key.
     pub root_on_hosts: Vec<String>,
     /// The catalogue.
@@ -57,12 +71,22 @@ pub struct Config {
     pub segment_bytes: u64,
     /// `data` and `custody.key_file` as they are written: the same wherever the files lie.
     pub written: Written,
+    /// Foreign issuers.
+    pub issuers: Vec<issuers::ForeignIssuer>,
     /// How operators sign in.
     pub operators: operators::Operators,
     /// Who must consent to what.
     pub approvals: Rules,
+    /// Who may have which tokens signed.
+    pub signing: ward_tokens::policy::Rules,
     /// Kinds of alerts nobody is told of by message.
     pub mutes: BTreeSet<AlertKind>,
+    /// Who is believed about where a request comes from.
+    pub forwarded_from: Networks,
+    /// The OAuth server.
+    pub oauth: oauth::Oauth,
+    /// When credentials are warned of.
+    pub inventory: Policy,
     /// Who is told.
     pub notify: BTreeMap<String, operators::Notify>,
 }
@@ -91,7 +115,7 @@ impl Config {
             data: walk.text("data", Some("data")).unwrap_or_default(),
             key_file: walk.text("custody.key_file", Some("key-encryption-key")).unwrap_or_default(),
         };
-        let config = Self {
+        let mut config = Self {
             // Collected anew so that `data = "."` does not show up in messages.
             data: base.join(&written.data).components().collect(),
             name: walk.text("name", None).unwrap_or_default(),
@@ -104,6 +128,9 @@ impl Config {
                 .unwrap_or(3600),
             issuer_mode: walk.issuer_mode("issuer.mode"),
             key_file: base.join(&written.key_file),
+            custody: custody::custody(&mut walk, base, &base.join(&written.key_file)),
+            rotation: custody::rotation(&mut walk),
+            offline_audiences: walk.texts_or("rotation.offline_audiences", &[]),
             root_on_hosts: walk.texts("custody.root_on_hosts"),
             catalogue: base
                 .join(walk.text("catalogue", Some("catalogue.toml")).unwrap_or_default()),
@@ -117,11 +144,23 @@ impl Config {
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or(32 << 20),
             written,
+            issuers: Vec::new(),
             operators: operators::Operators::read(&mut walk, base),
             approvals: operators::approvals(&mut walk),
+            signing: ward_tokens::policy::Rules::default(),
             mutes: operators::mutes(&mut walk),
+            forwarded_from: inventory::forwarded_from(&mut walk),
+            oauth: oauth::Oauth::read(&mut walk),
+            inventory: inventory::inventory(&mut walk),
             notify: operators::notify(&mut walk, base),
         };
+        let house = signing::House {
+            issuer: &config.issuer,
+            audience: &config.audience,
+            life_seconds_max: config.life_seconds_max,
+        };
+        config.signing = signing::signing(&mut walk, &house);
+        let config = Self { issuers: issuers::read(&mut walk, base, &config.issuer), ..config };
         if !config.name.is_empty() && !is_log_name(&config.name) {
             walk.mistake("name", "is not a log name", "use a schema-less URL: ward.example/log");
         }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ward_catalogue::Catalogue;
 use ward_journal::{Disk as _, RealDisk};
+use ward_keys::rotation::Schedule;
 use ward_model::record::ConfigLoaded;
 use ward_model::word::ApprovalEnd;
 use ward_model::{Caller, Record};
@@ -259,6 +260,21 @@ fn settings(config: &Config) -> Settings {
         others.insert("operators.oidc.ca_file".to_owned(), ca.unwrap_or_default());
         others.insert("operators.oidc.groups_claim".to_owned(), provider.groups_claim.clone());
     }
+    let doors: Vec<String> = config.forwarded_from.iter().map(|it| it.to_string()).collect();
+    others.insert("listen.forwarded_from".to_owned(), doors.join(" "));
+    others.insert("oauth.audiences".to_owned(), config.oauth.audiences.join("\n"));
+    others.insert("oauth.dpop_nonce".to_owned(), config.oauth.nonce().to_owned());
+    for (key, value) in config.inventory.days() {
+        others.insert(format!("inventory.{key}"), value.to_string());
+    }
+    let Schedule { every_ms, overlap_ms } = config.rotation;
+    others.insert("rotation.every".to_owned(), format!("{} s", every_ms / 1000));
+    others.insert("rotation.overlap".to_owned(), format!("{} s", overlap_ms / 1000));
+    others.insert("custody.sign_inside".to_owned(), config.custody.sign_inside.to_string());
+    others.insert("custody.lock_memory".to_owned(), config.custody.lock_memory.to_string());
+    for issuer in &config.issuers {
+        others.extend(issuer.settings());
+    }
     others.insert("operators.purpose_required".to_owned(), operators.purpose_required.to_string());
     others.insert("operators.reads_at_once".to_owned(), operators.reads_at_once.to_string());
     Settings {
@@ -273,8 +289,8 @@ fn settings(config: &Config) -> Settings {
             mode: config.issuer_mode,
         },
         custody: Custody {
-            kind: "file".to_owned(),
-            place: config.written.key_file.clone(),
+            kind: config.custody.source.kind().as_str().to_owned(),
+            place: config.custody.written.clone(),
             root_on_hosts: config.root_on_hosts.iter().cloned().collect(),
         },
         segment_bytes: config.segment_bytes,
@@ -303,6 +319,7 @@ fn settings(config: &Config) -> Settings {
             .iter()
             .map(|(name, target)| (name.clone(), told(target)))
             .collect(),
+        signing: crate::config::signing::compared(&config.signing),
         others,
     }
 }

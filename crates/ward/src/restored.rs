@@ -187,6 +187,7 @@ impl View for Numbers {
             Record::AlertRaised(row) => row.data_subject.0.max(row.principal.0),
             Record::TokenIssued(row) => row.principal.0,
             Record::TokenPinned(row) => row.principal.0,
+            Record::TokenEntered(row) => row.principal.0,
             Record::ApiKeyIssued(row) => row.owner.0,
             Record::PersonPut(row) => row.principal.0,
             Record::PrincipalRevoked(row) => row.principal.0,

@@ -10,7 +10,9 @@ use ward_scan::{Action, Mask, Plan, PlanErrorKind, Role};
 
 use super::Words;
 use super::route::Draft;
-use crate::catalogue::{Budget, Catalogue, Field, Host, Mode, Route, RouteSubject, Segment};
+use crate::catalogue::{
+    Budget, Catalogue, Field, Holder, Host, Mode, Route, RouteSubject, Segment,
+};
 use crate::mistake::Mistakes;
 use crate::path::{Overlap, overlap};
 
@@ -250,6 +252,13 @@ fn digest_route(out: &mut Canonical, route: &Route) {
         "{:?} {:?} {:?} {subject} {} {} {}",
         route.mode, route.purpose, route.body, route.self_only, route.tenant, route.subjects_max
     ));
+    if route.holder == Holder::Bound {
+        out.text("bound");
+    }
+    // WHY only then: a catalogue that says nothing of logins keeps the digest it had.
+    if route.login_required {
+        out.text("login");
+    }
     out.number(route.fields.len() as u64);
     for field in &route.fields {
         out.number(u64::from(field.slot));

@@ -5,7 +5,7 @@ use ward_scan::{Mask, SLOT_MAX};
 
 use super::table::{At, Table};
 use super::{Words, name_mistakes, read_kinds};
-use crate::catalogue::{Body, Field, Method, Mode, Purpose, Route, RouteSubject, Segment};
+use crate::catalogue::{Body, Field, Holder, Method, Mode, Purpose, Route, RouteSubject, Segment};
 use crate::limits::{MASK_KEEP_MAX, ROUTES_MAX, SUBJECTS_MAX};
 use crate::mistake::Mistakes;
 use crate::path::template;
@@ -14,6 +14,10 @@ const MODES: [(&str, Mode); 2] = [("observe", Mode::Observe), ("enforce", Mode::
 
 const PURPOSES: [(&str, Purpose); 3] =
     [("required", Purpose::Required), ("optional", Purpose::Optional), ("none", Purpose::None)];
+
+const HOLDERS: [(&str, Holder); 2] = [("any", Holder::Any), ("bound", Holder::Bound)];
+
+const LOGINS: [(&str, bool); 2] = [("required", true), ("optional", false)];
 
 const BODIES: [(&str, Body); 4] = [
     ("json", Body::Json),
@@ -76,6 +80,8 @@ fn read_route(mistakes: &mut Mistakes<'_>, mut table: Table<'_>, words: &Words) 
     let subject = read_subject(mistakes, &mut table, words, &segments);
     let self_only = table.boolean(mistakes, "self_only");
     let tenant = table.word(mistakes, "tenant", &[("principal", ())]);
+    let login = table.word(mistakes, "login", &LOGINS);
+    let holder = table.word(mistakes, "holder", &HOLDERS);
     let subjects_max = table.integer(mistakes, "subjects_max", 1, SUBJECTS_MAX);
     let body = table.word(mistakes, "body", &BODIES);
     if body.is_none() {
@@ -99,6 +105,8 @@ fn read_route(mistakes: &mut Mistakes<'_>, mut table: Table<'_>, words: &Words) 
             subject,
             self_only: self_only.is_some_and(|(it, _)| it),
             tenant: tenant.is_some(),
+            holder: holder.map_or(Holder::Any, |(it, _)| it),
+            login_required: login.is_some_and(|(required, _)| required),
             subjects_max: subjects_max.map_or(1, |(it, _)| it.unsigned_abs()),
             body: body.map_or(Body::Json, |(it, _)| it),
             fields: Vec::new(),

@@ -123,11 +123,17 @@ impl Plain for AlertKind {
             Self::UnapprovedChange => "A weaker setting nobody else approved",
             Self::EmergencyUsed => "An emergency, used by one person",
             Self::OperatorCredential => "An operator’s credential in other hands",
+            Self::CredentialLeaked => "A credential found in the open",
+            Self::IssuerTrouble => "A foreign issuer is not as it must be",
+            Self::LateReport => "A token reported after it was used",
         }
     }
     fn tone(&self) -> &'static str {
         match self {
-            Self::BudgetSpent | Self::UndeclaredField | Self::ClockJumped => "watch",
+            Self::BudgetSpent
+            | Self::UndeclaredField
+            | Self::ClockJumped
+            | Self::IssuerTrouble => "watch",
             Self::NeverIssued
             | Self::PhantomDataSubject
             | Self::LeaverCredential
@@ -135,6 +141,8 @@ impl Plain for AlertKind {
             | Self::WrongTenant
             | Self::UnapprovedChange
             | Self::EmergencyUsed
+            | Self::LateReport
+            | Self::CredentialLeaked
             | Self::OperatorCredential => "bad",
         }
     }
@@ -160,6 +168,7 @@ impl Plain for Reason {
             Self::WrongTenant => "Another tenant’s records",
             Self::BudgetSpent => "Exposure budget is spent",
             Self::NoPurpose => "No purpose stated",
+            Self::LoginUnproven => "No login behind the credential",
             Self::UnknownRoute => "Route nobody declared",
             Self::UndeclaredField => "Fields nobody declared",
             Self::UnknownDataSubject => "Someone who does not exist",
@@ -187,6 +196,8 @@ impl Plain for CustodyEvidence {
             Self::Declared => "declared when it was brought in",
             Self::Storage => "root where it is stored",
             Self::Handed => "Ward handed it out",
+            Self::Unsealer => "gave a share that opened custody",
+            Self::Unknown => "worked here while nobody could say who read it",
         }
     }
 }
@@ -196,6 +207,7 @@ impl Plain for KeySource {
         match self {
             Self::Generated => "made inside",
             Self::Imported => "imported",
+            Self::Inside => "made inside a token",
         }
     }
 }
@@ -351,6 +363,7 @@ impl Plain for Standing {
 pub fn act(act: &str) -> &str {
     match ActKind::from_name(act) {
         Some(ActKind::IssuerLearning) => "Let an issuer learn",
+        Some(ActKind::IssuerEnforcing) => "Let a foreign issuer enforce",
         Some(ActKind::ImportKey) => "Bring in a signing key",
         Some(ActKind::IssueApiKey) => "Issue an API key",
         Some(ActKind::RegisterClient) => "Register a client",
@@ -359,6 +372,7 @@ pub fn act(act: &str) -> &str {
         Some(ActKind::SetRoles) => "Change what an operator may do",
         Some(ActKind::Declarations) => "Load weaker declarations",
         Some(ActKind::CloseIncident) => "Close an incident",
+        Some(ActKind::CompromiseKey) => "Declare a signing key to be in other hands",
         Some(ActKind::ReadMany) => "Read an answer that names many people",
         None => act,
     }
@@ -377,6 +391,13 @@ pub fn encoded(value: &str) -> String {
         }
     }
     out
+}
+
+/// A word as a line begins with it.
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|it| it.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// Whether a set holds a role.

@@ -6,7 +6,7 @@
 //! annotations. So it is the same for two texts that say the same, whatever their order, spaces,
 //! comments and files, and another for any two that do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,8 @@ use ward_policy::PolicyShape;
 
 use super::Declarations;
 use super::settings::{
-    ApprovalRule, ApprovalRules, Custody, Issuer, Operators, Provider, RoleSet, Settings, Target,
+    ApprovalRule, ApprovalRules, Custody, Issuer, Operators, Provider, RoleSet, Settings,
+    SigningRule, Target,
 };
 
 /// The mark of this form.
@@ -96,6 +97,7 @@ impl Canonical {
             approvals,
             mutes,
             notifications,
+            signing,
             others,
         } = settings;
         self.text(data);
@@ -119,6 +121,42 @@ impl Canonical {
             out.text(digest);
         });
         self.map(others, |out, value| out.text(value));
+        self.map(signing, Self::signing);
+    }
+
+    fn signing(&mut self, rule: &SigningRule) {
+        let SigningRule {
+            caller,
+            issuer,
+            audiences,
+            kinds,
+            sub,
+            tenants,
+            life_seconds_max,
+            login_required,
+            per_minute,
+            extra_claims,
+            typed,
+            transit_key,
+            transit_create,
+            transit_rotate,
+        } = rule;
+        self.text(caller);
+        self.text(issuer);
+        for set in [audiences, kinds, extra_claims] {
+            self.list(set.iter());
+        }
+        for one in [sub, transit_key] {
+            self.number(u64::from(one.is_some()));
+            self.text(one.as_deref().unwrap_or_default());
+        }
+        self.number(u64::from(tenants.is_some()));
+        self.list(tenants.as_ref().unwrap_or(&BTreeSet::new()).iter());
+        self.number(*life_seconds_max);
+        self.number(*per_minute);
+        for flag in [login_required, typed, transit_create, transit_rotate] {
+            self.number(u64::from(*flag));
+        }
     }
 
     fn operators(&mut self, operators: &Operators) {

@@ -8,7 +8,9 @@
 use core::fmt;
 use std::collections::HashMap;
 
-use ward_catalogue::{Body, Catalogue, Host, Mode, Purpose, Route, RouteSubject, Undeclared};
+use ward_catalogue::{
+    Body, Catalogue, Holder, Host, Mode, Purpose, Route, RouteSubject, Undeclared,
+};
 use ward_model::RouteNumber;
 
 use super::fields;
@@ -169,6 +171,8 @@ fn rules(old: &Route, new: &Route, openings: &Openings, f: &mut Findings) {
         subject,
         self_only,
         tenant,
+        holder,
+        login_required,
         subjects_max,
         body: _,
         fields,
@@ -204,6 +208,20 @@ fn rules(old: &Route, new: &Route, openings: &Openings, f: &mut Findings) {
     if *tenant != new.tenant {
         let what = if *tenant { "records of other tenants pass" } else { "the tenant is checked" };
         f.either(*tenant, Kind::RouteTenant, place, &what);
+    }
+    if *holder != new.holder {
+        let what = match new.holder {
+            Holder::Bound => "a token is taken from the holder it is bound to alone",
+            Holder::Any => "tokens that are bound to nobody pass",
+        };
+        f.either(*holder == Holder::Bound, Kind::RouteHolder, place, &what);
+    }
+    if *login_required != new.login_required {
+        let what = match new.login_required {
+            true => "nobody reads without a login behind his credential",
+            false => "credentials without a login behind them pass",
+        };
+        f.either(*login_required, Kind::RouteLogin, place, &what);
     }
     f.cap(
         Kind::RouteSubjects,

@@ -14,8 +14,10 @@ use ward_model::Roles;
 use ward_model::word::{IssuerMode, Role};
 
 mod rules;
+mod signing;
 
 pub(super) use rules::compare;
+pub use signing::SigningRule;
 
 /// The settings. Maps and sets have one order, so two texts that say the same are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,9 @@ pub struct Settings {
     pub mutes: BTreeSet<String>,
     /// Who is told, by a name of the settings' own.
     pub notifications: BTreeMap<String, Target>,
+    /// Rules for signing, by name. Left out where there are none, as before there were such rules.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signing: BTreeMap<String, SigningRule>,
     /// Settings without an order, by key: any change of one is weaker. The key is shown, the
     /// value never.
     pub others: BTreeMap<String, String>,

@@ -5,6 +5,7 @@ mod laws;
 mod model;
 mod rules;
 mod shapes;
+mod signing;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,6 +149,7 @@ fn settings() -> Settings {
         },
         mutes: BTreeSet::from([text("clock_jumped")]),
         notifications: BTreeMap::from([(text("team"), Target::of("e-mail", &["a@b.example"]))]),
+        signing: BTreeMap::new(),
         others: BTreeMap::from([(text("witness"), text("w.example"))]),
     }
 }

@@ -62,6 +62,8 @@ kinds! {
     Mutes = "mutes",
     /// Who is told.
     Notifications = "notifications",
+    /// Who may have which tokens signed.
+    Signing = "signing",
     /// A setting without an order.
     OtherSetting = "other_setting",
     /// A host that is served.
@@ -94,6 +96,10 @@ kinds! {
     RouteKinds = "route_kinds",
     /// Whether a purpose is asked for.
     RoutePurpose = "route_purpose",
+    /// Whether a login is asked for.
+    RouteLogin = "route_login",
+    /// Whether a token must be bound to its presenter.
+    RouteHolder = "route_holder",
     /// Whose data a route is about.
     RouteSubject = "route_subject",
     /// Whether it is about oneself only.

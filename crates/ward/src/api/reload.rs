@@ -83,7 +83,7 @@ async fn reloaded(app: &Arc<App>, caller: Caller) -> Result<Reloaded, Problem> {
 }
 
 fn answer(verdict: &str) -> Value {
-    let later = "budgets, and what ward.toml says but for approvals, are taken at the next start";
+    let later = "budgets, and what ward.toml says but for approvals and signing, are taken at the next start";
     json!({"reloaded": verdict != "same", "verdict": verdict, "later": later})
 }
 
@@ -110,6 +110,7 @@ async fn apply(app: &Arc<App>, new: Set, with: Vec<Record>, caller: Caller) -> R
     loaded.map_err(|_| ProblemKind::Corrupt.problem("the policies do not load twice", None))?;
     app.catalogue.store(Arc::clone(&shared.catalogue));
     app.rules.store(Arc::new(shared.config.approvals.clone()));
+    app.signing.follow(shared.config.signing.clone());
     app.set.store(Arc::clone(&shared));
     let _swept = blocking(move || shared.drop_others()).await;
     Ok(())

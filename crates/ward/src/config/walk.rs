@@ -99,10 +99,27 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A span of time: a whole number and `s`, `m`, `h` or `d`; milliseconds.
+    pub fn duration(&mut self, key: &str, default: &str, bounds: RangeInclusive<i64>) -> i64 {
+        let usual = span_ms(default).unwrap_or(*bounds.start());
+        let Some(text) = self.text(key, Some(default)) else { return usual };
+        span_ms(&text).filter(|ms| bounds.contains(ms)).unwrap_or_else(|| {
+            let day = 86_400_000;
+            let what = format!("must be a span of time up to {} days", bounds.end() / day);
+            self.mistake(key, &what, "write it as \"90d\", \"24h\", \"30m\" or \"45s\"");
+            usual
+        })
+    }
+
     /// A text that need not be there.
     pub fn text_or_none(&mut self, key: &str) -> Option<String> {
         self.item(key)?;
         self.text(key, None)
+    }
+
+    /// Whether a setting is written.
+    pub fn is_there(&mut self, key: &str) -> bool {
+        self.item(key).is_some()
     }
 
     /// True or false.
@@ -220,6 +237,18 @@ fn find<'t>(table: &'t Table, key: &str) -> Option<&'t Item> {
         None => table.get(key),
         Some((head, tail)) => find(table.get(head)?.as_table()?, tail),
     }
+}
+
+fn span_ms(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u32>().ok().and_then(|number| i64::from(number).checked_mul(unit))
 }
 
 fn collect(table: &Table, prefix: &str, keys: &mut Vec<String>) {

@@ -28,6 +28,7 @@ pub(in crate::diff) fn compare(old: &Settings, new: &Settings, f: &mut Findings)
         approvals,
         mutes,
         notifications,
+        signing,
         others,
     } = old;
     let place = &"settings: data";
@@ -43,6 +44,7 @@ pub(in crate::diff) fn compare(old: &Settings, new: &Settings, f: &mut Findings)
     compare_approvals(approvals, &new.approvals, f);
     compare_mutes(mutes, &new.mutes, f);
     compare_notifications(notifications, &new.notifications, f);
+    super::signing::compare(signing, &new.signing, issuer, f);
     for key in union(others, &new.others) {
         let place = format_args!("settings: {}", word(key));
         let (old, new) = (others.get(key), new.others.get(key));
