@@ -90,7 +90,7 @@ KEYS = {
     "custody.previous": "opens what was kept another way, and is locked anew",
     "custody.sign_inside": "any change", "custody.lock_memory": "any change",
     "rotation.every": "any change", "rotation.overlap": "any change",
-    "rotation.offline_audiences": "what a preview counts",
+    "rotation.offline_audiences": "any change",
     "journal.segment_bytes": "no defence",
     "operators.console": 'console = "https://other.example"',
     "operators.session_idle_minutes": "session_idle_minutes = 300",

@@ -128,6 +128,8 @@ fn gate(
         exposures,
         bypasses: ward_gate::bypass::Bypasses::default(),
         mint: Arc::new(Mint { keys: Arc::clone(&world.keys), ledger: world.ledger.clone() }),
+        doors: ward_model::Networks::default(),
+        proofs: Arc::new(ward_proof::Desk::new(&machine::random()?, machine::now(), false)),
         audience: world::AUDIENCE.into(),
         clock: Arc::new(machine::now),
         access_id: Arc::new(|_| AccessId(machine::random().unwrap_or_default())),

@@ -7,6 +7,7 @@
 //! outside principals are dense numbers. People who work here are named.
 //! Best test: `pages/tests.rs`.
 
+mod credentials;
 mod record;
 
 use serde::Serialize;
@@ -22,6 +23,7 @@ use ward_model::{
 
 use ward_operators::Session;
 
+pub use credentials::{Credential, CredentialPage, CredentialsAsk};
 pub use record::{RecordAsk, RecordPage, RecordRow};
 
 /// Where the pages' content comes from. Calls may block; the console makes them off its own
@@ -81,6 +83,19 @@ pub trait Facts: Send + Sync {
     /// # Errors
     /// As [`Facts::now`].
     fn record(&self, ask: &RecordAsk) -> Result<RecordPage, FactsError>;
+
+    /// Credentials, the newest first within a kind, at most [`CredentialsAsk::rows_max`] of them. A
+    /// word that is none matches nothing.
+    ///
+    /// # Errors
+    /// As [`Facts::now`].
+    fn credentials(&self, ask: &CredentialsAsk) -> Result<CredentialPage, FactsError>;
+
+    /// One credential; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// As [`Facts::now`].
+    fn credential(&self, id: &str) -> Result<Option<Credential>, FactsError>;
 
     /// Records that a page is about to show people or so many data subjects to a session: `what` is
     /// a noun, `of` says which, in words without personal data. MUST be asked before the page

@@ -5,6 +5,7 @@
 //! Best tests: `http/tests.rs`, `http/tests/`.
 
 mod approvals;
+mod credentials;
 mod operators;
 mod provider;
 mod say;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use ward_model::{AccessId, IncidentId};
 use ward_operators::signin::Visitor;
 
+use crate::calls::{Calls, NoCalls};
 use crate::deeds::Deeds;
 use crate::facts::{Facts, FactsError};
 use crate::guard;
@@ -39,6 +41,8 @@ pub struct App {
     facts: Arc<dyn Facts>,
     /// Who may look, and what is done.
     pub deeds: Arc<dyn Deeds>,
+    /// The API, for who is signed in.
+    pub calls: Arc<dyn Calls>,
     /// Live streams open now.
     pub streams: Streams,
 }
@@ -48,7 +52,16 @@ pub struct App {
 /// Serve it with `ConnectInfo<SocketAddr>`, so that sources can be told apart. End all sessions when
 /// the program stops: open streams end with them.
 pub fn router(facts: Arc<dyn Facts>, deeds: Arc<dyn Deeds>) -> Router {
-    let app = App { facts, deeds, streams: Streams::new() };
+    router_with(facts, deeds, Arc::new(NoCalls))
+}
+
+/// As [`router`], with the API that pages act through.
+pub fn router_with(
+    facts: Arc<dyn Facts>,
+    deeds: Arc<dyn Deeds>,
+    calls: Arc<dyn Calls>,
+) -> Router {
+    let app = App { facts, deeds, calls, streams: Streams::new() };
     let closed = Router::new()
         .route("/", get(now))
         .route("/console/events", get(live::events))
@@ -62,6 +75,7 @@ pub fn router(facts: Arc<dyn Facts>, deeds: Arc<dyn Deeds>) -> Router {
         .route("/docs/problems", get(problems))
         .route("/console/sign-out", post(sign_out))
         .merge(approvals::closed())
+        .merge(credentials::closed())
         .merge(operators::closed())
         .route("/console/{*rest}", get(nothing))
         .layer(middleware::from_fn_with_state(app.clone(), guard::session));

@@ -15,6 +15,7 @@
 //! (words and shapes of the templates), `help.rs` (docs/operate as pages), `assets.rs` (embedded
 //! files).
 mod assets;
+pub mod calls;
 pub mod deeds;
 pub mod facts;
 mod guard;
@@ -29,4 +30,4 @@ mod testing;
 
 pub use deeds::Deeds;
 pub use facts::{Facts, FactsError};
-pub use http::router;
+pub use http::{router, router_with};

@@ -4,6 +4,7 @@
 //! exceptions are [`Help::html`], escaped where it is made, and numbers drawn in SVG.
 //! Best test: `pages/tests.rs` (snapshots, hostile strings).
 
+mod credentials;
 mod draw;
 mod operators;
 mod query;
@@ -24,6 +25,9 @@ use crate::limits::{RECENT_ALERTS_MAX, RECENT_REFUSALS_MAX, ROUTES_SHOWN_MAX, SU
 use crate::say::{Grouped as _, Moment as _, Short as _};
 
 use draw::{Bar, Strip};
+pub use credentials::{
+    CredentialQuery, Shown, api_key, credential, credentials, new_api_key, waits,
+};
 pub use operators::{Door, approval, approvals, confirm, enrol, link, operators, sign_in};
 pub use query::{AccessQuery, Filter};
 pub use record::{RecordQuery, record};
@@ -40,17 +44,19 @@ enum Here {
     Accesses,
     Incidents,
     People,
+    Credentials,
     Approvals,
     Operators,
     Elsewhere,
 }
 
 impl Here {
-    const ITEMS: [(Self, &'static str, &'static str); 6] = [
+    const ITEMS: [(Self, &'static str, &'static str); 7] = [
         (Self::Now, "/", "Now"),
         (Self::Accesses, "/console/accesses", "Accesses"),
         (Self::Incidents, "/console/incidents", "Incidents"),
         (Self::People, "/console/people", "People"),
+        (Self::Credentials, "/console/credentials", "Credentials"),
         (Self::Approvals, "/console/approvals", "Approvals"),
         (Self::Operators, "/console/operators", "Operators"),
     ];

@@ -238,6 +238,30 @@ pub fn record_page() -> RecordPage {
     }
 }
 
+/// A credential with something in every field.
+pub fn credential() -> Credential {
+    let text = || HOSTILE.to_owned();
+    Credential {
+        id: "api-key-17".to_owned(),
+        kind: "api_key",
+        name: text(),
+        sort: text(),
+        state: "live",
+        owner: ("service", text(), text()),
+        answerable: Some((text(), text())),
+        answers: false,
+        holders: vec![(text(), "declared", AT, true)],
+        created_at: Some(AT),
+        last_used: Some(AT),
+        use_known: true,
+        uses: (4711, 3),
+        expires_at: Some(AT),
+        consumers: vec![("route", text(), 12, AT), ("client", text(), 1, AT)],
+        details: vec![("description", text()), ("networks", "10.0.0.0/8".to_owned())],
+        warnings: vec!["unowned", "expiring"],
+    }
+}
+
 impl Facts for Sample {
     fn now(&self) -> Result<Now, FactsError> {
         self.is_full().map(now)
@@ -286,6 +310,21 @@ impl Facts for Sample {
 
     fn record(&self, _: &RecordAsk) -> Result<RecordPage, FactsError> {
         self.is_full().map(|it| if it { record_page() } else { RecordPage::default() })
+    }
+
+    fn credentials(&self, _: &CredentialsAsk) -> Result<CredentialPage, FactsError> {
+        let (kinds, warnings) = (vec!["signing_key", "api_key"], vec![("unowned", 1)]);
+        let nothing = CredentialPage { at: AT, kinds, warnings, ..CredentialPage::default() };
+        if !self.is_full()? {
+            return Ok(nothing);
+        }
+        let other = Credential { id: "signing-key-2".into(), kind: "signing_key", ..credential() };
+        let (rows, next) = (vec![credential(), other], Some("signing-key-2".to_owned()));
+        Ok(CredentialPage { rows, total: 2, next, ..nothing })
+    }
+
+    fn credential(&self, id: &str) -> Result<Option<Credential>, FactsError> {
+        Ok((self.is_full()? && id == "api-key-17").then(credential))
     }
 
     fn let_out(

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use ward_ledger::foreign::Sighted;
-use ward_ledger::{Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin, Refused};
+use ward_ledger::{
+    Archived, Bearer, Checked, Claimed, Classified, Issued as Known, Miss, Pin, Refused,
+};
 use ward_model::word::{ApiKeyKind, IssuerMode, RouteMode};
 use ward_model::{
     ApiKeyId, Confirmation, DataSubjectNumber, KeyNumber, Origin, PrincipalKey, PrincipalName,
@@ -214,8 +216,16 @@ impl Gate {
         let Ok(_turn) = Arc::clone(&self.classifier.running).acquire_owned().await else {
             return Looked::Refused(Reason::Overloaded, None);
         };
-        let (ledger, now) = (self.parts.ledger.clone(), ask.now);
-        let work = tokio::task::spawn_blocking(move || ledger.classify(&miss, now));
+        let (ledger, journal, now) =
+            (self.parts.ledger.clone(), self.parts.journal.clone(), ask.now);
+        let work = tokio::task::spawn_blocking(move || {
+            ledger.classify_with(&miss, now, |origin, sequence| {
+                match journal.issuance(origin, sequence) {
+                    Ok(Some(row)) => Archived::Issued(row.fingerprint),
+                    Ok(None) | Err(_) => Archived::Unavailable,
+                }
+            })
+        });
         let Ok(classified) = work.await else {
             return Looked::Refused(Reason::Overloaded, None);
         };

@@ -19,6 +19,7 @@ mod emergency;
 pub mod exposure;
 mod flow;
 mod headers;
+mod holder;
 mod identify;
 pub mod intent;
 pub mod limits;
@@ -33,16 +34,16 @@ pub mod steps;
 pub mod transaction;
 mod upstream;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use http::{Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use hyper::body::Incoming;
 use ward_catalogue::{Body as Declared, Catalogue, Lookup, Mode, Undeclared};
 use ward_journal::{Journal, Recorded};
 use ward_ledger::Ledger;
 use ward_model::word::RouteMode;
-use ward_model::{AccessId, Entry as _, Reason, RouteNumber, UnixMillis, Verdict};
+use ward_model::{AccessId, Entry as _, Networks, Reason, RouteNumber, UnixMillis, Verdict};
 use ward_policy::Policies;
 use ward_register::Register;
 
@@ -79,6 +80,10 @@ pub struct Parts {
     pub bypasses: Bypasses,
     /// Transaction tokens.
     pub mint: Arc<dyn MintTransaction>,
+    /// Who is believed about where a request comes from.
+    pub doors: Networks,
+    /// Takes DPoP proofs.
+    pub proofs: Arc<ward_proof::Desk>,
     /// `aud` of the tokens the gate takes.
     pub audience: String,
     /// The wall clock.
@@ -239,11 +244,12 @@ impl Gate {
         let ask = Ask {
             access: (self.parts.access_id)(now),
             now,
-            source: peer.ip(),
+            source: self.source(peer, request.headers()),
             purpose: present::purpose(request.headers()),
             method: method.clone(),
             path,
             target,
+            presenter: self.presenter(request, peer, named, now),
         };
         match refused {
             None => Ok(ask),
@@ -274,6 +280,13 @@ impl Gate {
                 Err(Reason::JournalUnavailable.into())
             }
         }
+    }
+
+    /// Where a request comes from: the peer, or what a door says.
+    fn source(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        let said = headers.get_all(present::FORWARDED_FOR).iter();
+        let said: Vec<&str> = said.map(|value| value.to_str().unwrap_or_default()).collect();
+        ward_model::network::source(peer.ip(), &self.parts.doors, said.into_iter())
     }
 
     fn now(&self) -> UnixMillis {

@@ -11,14 +11,26 @@ use crate::limits::{CREDENTIAL_BYTES_MAX, PURPOSE_BYTES_MAX};
 
 /// A stated purpose of a read.
 pub const PURPOSE: &str = "ward-purpose";
+/// A proof of possession (RFC 9449 §4.1).
+pub const DPOP: &str = "dpop";
 /// An API key outside `Authorization`.
 pub const API_KEY: &str = "x-api-key";
+
+/// Where a door says a request comes from.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The credential of a request, as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Presented {
     /// A compact JWS (RFC 6750 §2.1).
     Token(String),
+    /// A compact JWS beside a proof that it is the presenter's (RFC 9449 §7.1).
+    Held {
+        /// The token.
+        token: String,
+        /// The proof.
+        proof: String,
+    },
     /// An API key.
     ApiKey(String),
 }
@@ -26,21 +38,33 @@ pub enum Presented {
 /// Reads the one credential of a request.
 ///
 /// # Errors
-/// [`Reason::Malformed`]: none, more than one, not `Bearer`, too long, or not visible ASCII.
+/// [`Reason::Malformed`]: none, more than one, neither `Bearer` nor `DPoP`, too long, or not visible ASCII.
 pub fn present(headers: &HeaderMap) -> Result<Presented, Reason> {
     let bearer = one(headers, AUTHORIZATION.as_str())?;
     let api_key = one(headers, API_KEY)?;
     match (bearer, api_key) {
         (Some(value), None) => {
             let (scheme, credential) = value.split_once(' ').ok_or(Reason::Malformed)?;
-            if !scheme.eq_ignore_ascii_case("bearer") || credential.contains(' ') {
+            if credential.contains(' ') {
                 return Err(Reason::Malformed);
             }
-            Ok(sort(credential))
+            match scheme.to_ascii_lowercase().as_str() {
+                "bearer" => Ok(sort(credential)),
+                "dpop" => {
+                    let proof = one(headers, DPOP)?.ok_or(Reason::Malformed)?;
+                    match sort(credential) {
+                        Presented::Token(token) => {
+                            Ok(Presented::Held { token, proof: proof.to_owned() })
+                        }
+                        _ => Err(Reason::Malformed),
+                    }
+                }
+                _ => Err(Reason::Malformed),
+            }
         }
         (None, Some(value)) => match sort(value) {
             it @ Presented::ApiKey(_) => Ok(it),
-            Presented::Token(_) => Err(Reason::Malformed),
+            Presented::Token(_) | Presented::Held { .. } => Err(Reason::Malformed),
         },
         _ => Err(Reason::Malformed),
     }
@@ -87,6 +111,20 @@ mod tests {
         let refused = || Err(Reason::Malformed);
         let cases = [
             Case { headers: &[], want: refused() },
+            Case {
+                headers: &[("authorization", "dpop a.b.c"), ("dpop", "d.e.f")],
+                want: Ok(Presented::Held { token: "a.b.c".into(), proof: "d.e.f".into() }),
+            },
+            Case { headers: &[("authorization", "DPoP a.b.c")], want: refused() },
+            Case {
+                headers: &[("authorization", "DPoP a.b.c"), ("dpop", "d"), ("dpop", "d")],
+                want: refused(),
+            },
+            Case {
+                headers: &[("authorization", "DPoP ward_person_x"), ("dpop", "d")],
+                want: refused(),
+            },
+            Case { headers: &[("dpop", "d.e.f")], want: refused() },
             Case { headers: &[("authorization", "Bearer a.b.c")], want: token("a.b.c") },
             Case { headers: &[("authorization", "bearer a.b.c")], want: token("a.b.c") },
             Case { headers: &[("authorization", "Basic YTpi")], want: refused() },

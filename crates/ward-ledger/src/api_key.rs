@@ -14,9 +14,14 @@ use ward_model::{
     ApiKeyId, PersonId, PrincipalKey, PrincipalKind, PrincipalNumber, Secret, UnixMillis,
 };
 
+use crate::client_terms::ClientTerms;
+use crate::terms::Terms;
+
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARS: usize = 30;
 const CHECK_CHARS: usize = 6;
+/// Characters behind the last `_` of every API key.
+pub const API_KEY_TAIL_CHARS: usize = RANDOM_CHARS + CHECK_CHARS;
 /// Random bytes an API key is made from: enough to fill its characters without bias.
 pub const API_KEY_ENTROPY_BYTES: usize = 64;
 
@@ -86,6 +91,8 @@ pub(crate) struct Credentials {
     pub(crate) by_hash: HashMap<[u8; 32], ApiKey>,
     pub(crate) hash_of: HashMap<ApiKeyId, [u8; 32]>,
     pub(crate) clients: HashMap<PrincipalKey, Arc<Client>>,
+    pub(crate) terms: HashMap<ApiKeyId, Arc<Terms>>,
+    pub(crate) client_terms: HashMap<PrincipalKey, Arc<ClientTerms>>,
 }
 
 /// Makes an API key's text. `None` if the random bytes do not give enough characters (chance

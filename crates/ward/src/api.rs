@@ -1,15 +1,20 @@
 //! The control plane's own answers: accesses, scope, keys, existence, journal, store, metrics.
 //!
 //! Rooms export their own routers; here is what joins several of them. Errors are RFC 9457
-//! problems. An OpenAPI document of it is still to come.
+//! problems. `openapi.rs` serves what describes all of it.
 
 mod accesses;
 mod backup;
+mod credentials;
 mod doctor;
 mod existence;
 mod gate;
+mod issuers;
 mod journal;
-mod keys;
+mod key;
+pub mod keys;
+mod leaks;
+mod openapi;
 mod query;
 pub mod reload;
 mod scope;
@@ -38,13 +43,23 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/accesses/{id}", get(accesses::one))
         .route("/api/backup", post(backup::copies))
         .route("/api/doctor", get(doctor::doctor))
+        .route("/api/api-keys", get(credentials::api_keys))
+        .route("/api/credentials", get(credentials::list))
+        .route("/api/credentials/{id}", get(credentials::one))
         .route("/api/scope", get(scope::scope))
         .route("/api/who-read", get(scope::who_read))
         .route("/api/keys", get(keys::list))
         .route("/api/keys/import", post(keys::import))
-        .route("/api/keys/{kid}/rotate", post(keys::rotate))
-        .route("/api/keys/{kid}/compromised", post(keys::compromised))
+        .route("/api/keys/{kid}", get(key::show))
+        .route("/api/keys/{kid}/preview", get(key::previewed))
+        .route("/api/keys/{kid}/rotate", post(key::rotate))
+        .route("/api/keys/{kid}/promote", post(key::promote))
+        .route("/api/keys/{kid}/retire", post(key::retire))
+        .route("/api/keys/{kid}/compromised", post(key::compromised))
+        .route("/api/issuers", get(issuers::list))
         .route("/api/issuers/mode", post(keys::issuer_mode))
+        .route("/api/issuers/{issuer}/preview", get(issuers::preview))
+        .route("/api/issuers/{issuer}/enforce", post(issuers::enforce))
         .route("/api/existence/{namespace}/import", post(existence::import))
         .route("/api/existence/{namespace}/events", post(existence::events))
         .route("/api/catalogue", get(reload::catalogue))
@@ -70,6 +85,8 @@ pub fn open_router(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(journal::ready))
         .route("/metrics", get(metrics))
+        .route("/api/leaks", post(leaks::report))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/journal/checkpoint", get(journal::checkpoint))
         .route("/journal/key", get(journal::key))
         .route("/journal/tile/{*path}", get(journal::tile))

@@ -187,7 +187,11 @@ fn issuance(config: &Config, rooms: &Rooms, proofs: Arc<ward_proof::Desk>) -> Is
                 .copied()
                 .filter(|kind| *kind != PrincipalKind::Unknown)
                 .collect(),
-            audiences: [&config.audience].into_iter().chain(&config.oauth.audiences).cloned().collect(),
+            audiences: [&config.audience]
+                .into_iter()
+                .chain(&config.oauth.audiences)
+                .cloned()
+                .collect(),
             life_ms_max: config.life_seconds_max.saturating_mul(1000),
         },
         assertions: rooms.seen.assertions.clone(),
@@ -270,9 +274,8 @@ fn status_base(config: &Config) -> String {
 fn tokens_desk(app: &App) -> ward_tokens::Desk {
     let (door, register) = (app.door.clone(), app.register.clone());
     let may_read = move |id: ApiKeyId| {
-        let caller = door.approvals.read(|it| {
-            it.operators().caller(id, ApiKeyKind::Operator, clock::now())
-        });
+        let caller =
+            door.approvals.read(|it| it.operators().caller(id, ApiKeyKind::Operator, clock::now()));
         door.policies.permits(caller.roles, "read_accesses")
     };
     let names = move |number: PrincipalNumber| {

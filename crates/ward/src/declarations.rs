@@ -270,6 +270,8 @@ fn settings(config: &Config) -> Settings {
     let Schedule { every_ms, overlap_ms } = config.rotation;
     others.insert("rotation.every".to_owned(), format!("{} s", every_ms / 1000));
     others.insert("rotation.overlap".to_owned(), format!("{} s", overlap_ms / 1000));
+    let offline = config.offline_audiences.join("\n");
+    others.insert("rotation.offline_audiences".to_owned(), offline);
     others.insert("custody.sign_inside".to_owned(), config.custody.sign_inside.to_string());
     others.insert("custody.lock_memory".to_owned(), config.custody.lock_memory.to_string());
     for issuer in &config.issuers {

@@ -52,6 +52,8 @@ pub fn open(app: &Arc<App>, control: SocketAddr) -> Result<Room, Exit> {
     };
     let desk = app.operators.clone();
     let sessions = Sessions::new(desk.clone(), rules, Arc::clone(&random));
+    // A second room of one program shows in nobody's inventory.
+    let _first = app.sessions.set(sessions.clone());
     let persons = Known(Arc::clone(app));
     Ok(SignIn::new(Parts { desk, sessions, persons, party, company, random }))
 }

@@ -6,6 +6,7 @@
 //! Best tests: `facts/tests.rs` (pure parts), `view/pulse/tests.rs` and `view/recent.rs` (counts).
 
 mod accesses;
+mod credentials;
 mod incidents;
 mod now;
 pub mod people;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use ward_catalogue::{Mode, Route};
 use ward_console::facts::{
-    AccessDetail, AccessPage, AccessesAsk, IncidentDetail, IncidentPage, KeyRef, Now, PeoplePage,
+    AccessDetail, AccessPage, AccessesAsk, Credential, CredentialPage, CredentialsAsk, IncidentDetail, IncidentPage, KeyRef, Now, PeoplePage,
     RecordAsk, RecordPage, RouteState,
 };
 use ward_console::{Facts, FactsError};
@@ -67,6 +68,14 @@ impl Facts for Joined {
 
     fn record(&self, ask: &RecordAsk) -> Result<RecordPage, FactsError> {
         record::page(&self.0, ask)
+    }
+
+    fn credentials(&self, ask: &CredentialsAsk) -> Result<CredentialPage, FactsError> {
+        Ok(credentials::page(&self.0, ask))
+    }
+
+    fn credential(&self, id: &str) -> Result<Option<Credential>, FactsError> {
+        Ok(credentials::one(&self.0, id))
     }
 
     fn let_out(

@@ -18,6 +18,7 @@ use axum::middleware::Next;
 use serde_json::Value;
 use ward_model::{Caller, ProblemKind};
 use ward_operators::{Act, ActKind};
+use ward_tokens::limits::OVERLAP_HOURS;
 
 use crate::api::{finish, input};
 use crate::app::App;
@@ -31,9 +32,13 @@ type Effect = fn(&Value, &str) -> Option<String>;
 /// Method, route as mounted, kind of act, what becomes weaker.
 const HELD: &[(&str, &str, ActKind, Effect)] = &[
     ("POST", "/api/issuers/mode", ActKind::IssuerLearning, issuer_mode),
+    ("POST", "/api/issuers/{issuer}/enforce", ActKind::IssuerEnforcing, issuer_enforce),
     ("POST", "/api/keys/import", ActKind::ImportKey, key_import),
+    ("POST", "/api/keys/{kid}/compromised", ActKind::CompromiseKey, key_compromised),
     ("POST", "/api/api-keys", ActKind::IssueApiKey, api_key),
+    ("POST", "/api/api-keys/{id}/rotate", ActKind::IssueApiKey, api_key_rotation),
     ("POST", "/api/clients", ActKind::RegisterClient, client),
+    ("POST", "/api/clients/{id}/secret", ActKind::RegisterClient, client_secret),
     ("POST", "/api/incidents/{id}/close", ActKind::CloseIncident, incident_close),
 ];
 
@@ -55,7 +60,8 @@ pub async fn weakening(
         let told = format!("the body is at most {BODY_BYTES_MAX} bytes");
         return finish(Err(ProblemKind::TooLarge.problem(told, None)));
     };
-    let Ok(asked) = serde_json::from_slice::<Value>(&body) else {
+    let given = if body.is_empty() { b"{}".as_slice() } else { &body };
+    let Ok(asked) = serde_json::from_slice::<Value>(given) else {
         return finish(Err(input("the body is not the JSON object this route takes")));
     };
     let path = head.uri.path().to_owned();
@@ -94,11 +100,30 @@ fn issuer_mode(asked: &Value, _: &str) -> Option<String> {
     Some(format!("{issuer} learns: tokens it never issued are let through and only alerted"))
 }
 
+/// WHY held though it weakens nothing: it can log people out by the thousand.
+fn issuer_enforce(asked: &Value, path: &str) -> Option<String> {
+    let name: String = path.split('/').nth(3).unwrap_or("?").chars().take(32).collect();
+    let count = |of: &str| asked.get(of).and_then(Value::as_u64).unwrap_or(0);
+    let (tokens, principals) = (count("tokens"), count("principals"));
+    Some(format!(
+        "{name} enforces: tokens it has not reported are refused; the last 7 days would have \
+         refused {tokens} tokens of {principals} principals"
+    ))
+}
+
 fn key_import(asked: &Value, _: &str) -> Option<String> {
     let holders = asked.get("holders").and_then(Value::as_array).map_or(0, Vec::len);
+    let unknown = asked.get("holders").is_none_or(|all| {
+        all.as_array().is_none_or(|all| all.is_empty() || all.contains(&"unknown".into()))
+    });
     let mut words = format!(
-        "a signing key of {} comes in that others could read ({holders} declared holders)",
-        text(asked, "issuer")
+        "a signing key of {} comes in that others could read ({})",
+        text(asked, "issuer"),
+        if unknown {
+            "nobody can say who: every leaver rotates it".to_owned()
+        } else {
+            format!("{holders} declared holders")
+        }
     );
     if let Some(days) = asked.pointer("/grandfathering/window_days") {
         words.push_str(&format!("; its unknown old tokens pass once, for {days} days"));
@@ -107,6 +132,14 @@ fn key_import(asked: &Value, _: &str) -> Option<String> {
         words.push_str("; new tokens are signed with it");
     }
     Some(words)
+}
+
+fn key_compromised(_: &Value, path: &str) -> Option<String> {
+    let kid: String = path.split('/').nth(3).unwrap_or("?").chars().take(64).collect();
+    Some(format!(
+        "signing key {kid} is declared to be in other hands, for good: tokens issued under it live \
+         on here and are lost wherever they are verified offline"
+    ))
 }
 
 fn api_key(asked: &Value, _: &str) -> Option<String> {
@@ -124,12 +157,53 @@ fn api_key(asked: &Value, _: &str) -> Option<String> {
         .map(|role| role.as_str().unwrap_or("?"))
         .collect();
     let may = if roles.is_empty() { String::new() } else { format!(", may: {}", roles.join(" ")) };
-    Some(format!("an API key of the kind {} for {owner} {named}{may}", text(asked, "kind")))
+    let list = |key: &str| {
+        let all = asked.get(key).and_then(Value::as_array).into_iter().flatten();
+        all.map(|one| one.as_str().unwrap_or("?")).collect::<Vec<_>>().join(" ")
+    };
+    let part = |words: &str, list: String| match list.is_empty() {
+        true => String::new(),
+        false => format!(", {words} {list}"),
+    };
+    let (only, from) = (part("only", list("scopes")), part("from", list("networks")));
+    let kind = text(asked, "kind");
+    Some(format!("an API key of the kind {kind} for {owner} {named}{may}{only}{from}"))
+}
+
+fn api_key_rotation(asked: &Value, path: &str) -> Option<String> {
+    let id = path.split('/').nth(3).unwrap_or("?");
+    let hours = asked.get("overlap_hours").and_then(Value::as_i64).unwrap_or(OVERLAP_HOURS);
+    Some(format!("a successor of API key {id} is handed out; both open for {hours} hours"))
 }
 
 fn client(asked: &Value, _: &str) -> Option<String> {
     let (id, audience) = (text(asked, "client_id"), text(asked, "audience"));
-    Some(format!("client {id} may have tokens issued for {audience}"))
+    let list = |key: &str| {
+        let all = asked.get(key).and_then(Value::as_array).into_iter().flatten();
+        all.map(|one| one.as_str().unwrap_or("?")).collect::<Vec<_>>().join(", ")
+    };
+    let mut words = format!("client {id} may have tokens issued for {audience}");
+    let (more, exchanges) = (list("audiences"), list("exchanges"));
+    if !more.is_empty() {
+        words.push_str(&format!(", {more}"));
+    }
+    if !exchanges.is_empty() {
+        words.push_str(&format!("; it may exchange others' tokens for {exchanges}"));
+    }
+    let own = text(asked, "scope").split(' ').filter(|word| word.starts_with("ward:"));
+    let own: Vec<&str> = own.collect();
+    if !own.is_empty() {
+        words.push_str(&format!("; it may ask Ward for more than its own: {}", own.join(" ")));
+    }
+    Some(words)
+}
+
+fn client_secret(asked: &Value, path: &str) -> Option<String> {
+    let id: String = path.split('/').nth(3).unwrap_or("?").chars().take(64).collect();
+    let seconds = asked.get("overlap_seconds").and_then(Value::as_i64).unwrap_or(0);
+    Some(format!(
+        "a new secret of client {id} is handed out; the one before opens for {seconds} seconds more"
+    ))
 }
 
 fn incident_close(_: &Value, path: &str) -> Option<String> {

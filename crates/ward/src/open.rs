@@ -32,6 +32,7 @@ use ward_watch::SharedWatch;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::config::custody::Source;
 use crate::declarations::{self, Set};
 use crate::exit::{Exit, fail};
 use crate::restored::{self, Marker};
@@ -91,7 +92,7 @@ pub fn create(config: &Config, shares: &Deal) -> Result<Dealt, Exit> {
         dealt = unlock::created(config, &shares.holders, shares.need)?;
     }
     let texts: Vec<Share> = dealt.iter().filter_map(|(_, text)| Share::parse(text).ok()).collect();
-    let keys = kept_by(config, unlock::unlock(config, &texts)?)?.0;
+    let keys = kept_by(config, unlock::unlock(config, &[], &texts)?)?.0;
     let (options, _) = options(config, &keys)?;
     let disk = disk(config)?;
     let journal =
@@ -133,7 +134,8 @@ pub fn open(
     let config = &new.config;
     let restore = restored::pending(&config.data)?;
     let Below {
-        custody,
+        how,
+        mut holders,
         register,
         store,
         ledger,
@@ -166,6 +168,11 @@ pub fn open(
         .iter()
         .find(|(set, _)| set.name == running.set.name)
         .map_or_else(|| Exposures::new(budgets(running.set)), |(_, counted)| counted.clone());
+    let is_new = core::ptr::eq(running.set, &new) || running.set.name == new.name;
+    let (mut keys, how) = keeping::as_wanted(&running.set.config, is_new, (keys, how))?;
+    let (custody, unsealers) = how.told(config, &store, &ledger)?;
+    holders.extend(unsealers);
+    keys.keep(holders);
     let rooms = (&journal, &ledger, &keys);
     let origins = begin(&running, rooms, custody, &seen.intents, restore.as_ref())?;
     declare_issuers(&running.set.config, &journal, &ledger, &store)?;
@@ -197,7 +204,8 @@ pub fn open(
 
 /// What is open before the journal is replayed.
 struct Below {
-    custody: Vec<Record>,
+    how: keeping::HowOpened,
+    holders: keeping::Keepers,
     register: Register,
     store: Store,
     ledger: Ledger,
@@ -210,11 +218,16 @@ struct Below {
 
 fn below(new: &Set, kept: &[Set], shares: &[Share], restoring: bool) -> Result<Below, Exit> {
     let config = &new.config;
-    if config.custody.source.kind() == CustodyKind::File && !config.key_file.exists() {
+    let others: Vec<&Source> = kept.iter().map(|set| &set.config.custody.source).collect();
+    let is_file = |way: &&Source| way.kind() == CustodyKind::File;
+    if others.iter().chain([&&config.custody.source]).all(|way| is_file(way))
+        && !config.key_file.exists()
+        && config.custody.previous.is_none()
+    {
         let place = config.key_file.display();
         return Err(Exit::new(73, format!("{place}: no key file; `ward init` makes one")));
     }
-    let (mut keys, opened) = kept_by(config, unlock::unlock(config, shares)?)?;
+    let (keys, how) = kept_by(config, unlock::unlock(config, &others, shares)?)?;
     let secret = |name: &str| keys.secret(name).map_err(|error| fail(73, &config.data, &error));
     let register = Register::open(&config.data.join("register.db"), &secret("register")?)
         .map_err(|error| database(config, "register.db", &error))?;
@@ -231,13 +244,11 @@ fn below(new: &Set, kept: &[Set], shares: &[Share], restoring: bool) -> Result<B
     // Whoever is root by any of the sets holds the keys.
     let roots: BTreeSet<&String> =
         kept.iter().chain([new]).flat_map(|set| &set.config.root_on_hosts).collect();
-    let mut holders = keeping::roots(config, &roots, &store, &ledger)?;
-    let (custody, unsealers) = opened.told(config, &store, &ledger)?;
-    holders.extend(unsealers);
+    let holders = keeping::roots(config, &roots, &store, &ledger)?;
     let purpose_key = secret("purpose")?;
-    keys.keep(holders);
     Ok(Below {
-        custody,
+        how,
+        holders,
         register,
         store,
         ledger,

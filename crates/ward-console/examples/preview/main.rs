@@ -171,6 +171,31 @@ fn head(at: UnixMillis, tree: i64) -> JournalHead {
     }
 }
 
+fn credential() -> Credential {
+    Credential {
+        id: String::from("api-key-4711"),
+        kind: "api_key",
+        name: String::from("Nightly export"),
+        sort: String::from("service"),
+        state: "live",
+        owner: ("service", String::from("nightly-export"), String::from("nightly-export")),
+        created_at: Some(UnixMillis::from_seconds(1_790_000_000)),
+        last_used: Some(UnixMillis::from_seconds(1_795_000_000)),
+        use_known: true,
+        uses: (3_041, 2),
+        expires_at: Some(UnixMillis::from_seconds(1_799_000_000)),
+        consumers: vec![(
+            "route",
+            String::from("orders"),
+            3_041,
+            UnixMillis::from_seconds(1_795_000_000),
+        )],
+        details: vec![("routes", String::from("orders")), ("networks", String::from("10.0.0.0/8"))],
+        warnings: vec!["unowned"],
+        ..Credential::default()
+    }
+}
+
 impl Facts for MadeUp {
     fn now(&self) -> Result<Now, FactsError> {
         let at = clock();
@@ -420,6 +445,17 @@ impl Facts for MadeUp {
         let rows = (0..if self.is_empty { 0 } else { 50 }).map(row);
         let rows = rows.filter(|it| ask.kind.as_deref().is_none_or(|kind| kind == it.kind));
         Ok(RecordPage { rows: rows.collect(), next: None, searched_to: None, kinds })
+    }
+
+    fn credentials(&self, _: &CredentialsAsk) -> Result<CredentialPage, FactsError> {
+        let rows = if self.is_empty { Vec::new() } else { vec![credential()] };
+        let (kinds, warnings) = (vec!["signing_key", "api_key"], vec![("unowned", 1)]);
+        let (at, total) = (clock(), u64::from(!self.is_empty));
+        Ok(CredentialPage { at, rows, total, next: None, kinds, warnings })
+    }
+
+    fn credential(&self, id: &str) -> Result<Option<Credential>, FactsError> {
+        Ok((id == credential().id).then(credential))
     }
 
     fn let_out(

@@ -4,9 +4,11 @@ use ward_model::word::Role;
 use ward_model::{LeafIndex, PrincipalNumber, Roles, RouteNumber};
 use ward_operators::signin::{Way, Ways};
 
+use super::credentials::*;
 use super::operators::*;
 use super::*;
 use crate::deeds::{OperatorsShown, ProposalShown};
+use crate::facts::{CredentialPage, CredentialsAsk};
 use crate::testing::{self, HOSTILE, shown};
 
 /// The words of a page without its markup, one line per block.
@@ -34,7 +36,30 @@ fn every_page() -> Vec<(&'static str, String)> {
     pages.extend(single_pages());
     pages.extend(doors());
     pages.extend(of_operators());
+    pages.extend(of_credentials());
     pages
+}
+
+fn of_credentials() -> Vec<(&'static str, String)> {
+    let here = Here::Credentials;
+    let (filter, who) = (CredentialsAsk::default(), OperatorsShown::default());
+    let full = testing::Sample::new(testing::Answers::Full);
+    let found = crate::Facts::credentials(&full, &filter).unwrap();
+    let nothing = CredentialPage::default();
+    let it = testing::credential();
+    let shown = Shown { id: 17, text: HOSTILE, expires_at: None, old_ends_at: Some(testing::AT) };
+    let pairs = [("name".to_owned(), HOSTILE.to_owned())];
+    let approval = ward_model::ApprovalId(7);
+    let waits = WaitsPage { here, approval, action: "/console/credentials/new", pairs: &pairs };
+    let new = NewPage { here, who: &who, every: &[Role::Keys], none: Roles::NONE };
+    vec![
+        ("credentials", render(&CredentialsPage { here, filter: &filter, page: &found })),
+        ("credentials_empty", render(&CredentialsPage { here, filter: &filter, page: &nothing })),
+        ("credential", render(&CredentialOnePage { here, it: &it, who: &who })),
+        ("api_key_new", render(&new)),
+        ("api_key", render(&ShownPage { here, it: &shown })),
+        ("waits", render(&waits)),
+    ]
 }
 
 fn lists() -> Vec<(&'static str, String)> {

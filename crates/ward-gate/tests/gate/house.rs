@@ -125,6 +125,8 @@ impl House {
             exposures: exposures.clone(),
             bypasses: bypasses.clone(),
             mint: Arc::new(Mint { keys: Arc::clone(&keys), ledger: ledger.clone() }),
+            doors: ward_model::Networks::default(),
+            proofs: Arc::new(ward_proof::Desk::new(&[4; 32], NOW.plus_ms(-3_600_000), false)),
             audience: "shop".into(),
             clock: Arc::new(move || UnixMillis::new(time.load(Ordering::SeqCst))),
             access_id: Arc::new(move |_| {
@@ -311,6 +313,8 @@ pub fn body(kind: PrincipalKind, id: &str) -> TokenBody {
         tenant: None,
         scope: None,
         login: Some("L1".into()),
+        confirmation: None,
+        actors: Vec::new(),
         expires_at: NOW.plus_ms(600_000),
     }
 }
@@ -338,9 +342,11 @@ async fn own_keys(
 ) -> (Ed25519KeyPair, KeyNumber) {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
     let import = Import {
+        passphrase: None,
         kid: Some("kept".into()),
         issuer: ISSUER.into(),
         holders: Vec::new(),
+        others_unknown: false,
         grandfathering: None,
     };
     let change = keys.import(pkcs8.as_ref(), &import, ledger, NOW).unwrap();

@@ -7,8 +7,9 @@
 use std::net::Ipv6Addr;
 
 use ward_model::record::{
-    AlertRaised, ApiKeyIssued, ApprovalProposed, BypassOpened, ConfigLoaded, EmergencyReviewed,
-    EnrolmentOffered, KeyAdded, OperatorRead, OperatorSet, SessionOpened, SignInsRefused,
+    AlertRaised, ApiKeyIssued, ApprovalProposed, BypassOpened, ConfigLoaded, CustodyOpened,
+    EmergencyReviewed, EnrolmentOffered, KeyAdded, OperatorRead, OperatorSet, SessionOpened,
+    SignInsRefused,
 };
 use ward_model::word::{AlertKind, ApiKeyKind};
 use ward_model::{ApiKeyId, PersonId, Record, Roles, SessionId, UnixMillis};
@@ -34,7 +35,13 @@ pub(super) const fn may_tell(record: &Record) -> bool {
             | Record::RefusalsCounted(_)
             | Record::TokenIssued(_)
             | Record::TokenPinned(_)
+            | Record::TokenEntered(_)
+            | Record::EnteredRevoked(_)
             | Record::TokenRevoked(_)
+            | Record::IssuanceReported(_)
+            | Record::IssuanceVoided(_)
+            | Record::IssuerComplete(_)
+            | Record::UnreportedSeen(_)
             | Record::ExistenceFed(_)
             | Record::PersonPut(_)
     )
@@ -119,10 +126,50 @@ fn defence(record: &Record) -> Option<(PersonId, EntryKind, String)> {
         Record::IssuerModeSet(it) => {
             (nobody, EntryKind::Issuer, format!("issuer {} is {}", it.issuer, it.mode))
         }
+        Record::IssuerDeclared(it) => {
+            let text = format!("foreign issuer {} ({}) is declared", it.url, it.name);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerWithdrawn(it) => {
+            (nobody, EntryKind::Issuer, format!("foreign issuer {} is withdrawn", it.issuer))
+        }
+        Record::IssuerKeySeen(it) => {
+            let text =
+                format!("foreign issuer {} publishes key {} ({})", it.issuer, it.key, it.kid);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerKeyGone(it) => {
+            let text = format!("foreign issuer {} publishes key {} no more", it.issuer, it.key);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerTroubled(it) => {
+            (nobody, EntryKind::Issuer, format!("foreign issuer {}: {}", it.issuer, it.kind))
+        }
+        Record::IssuerHolderDeclared(it) => {
+            let text = format!("could read the {} of issuer {}", it.secret, it.issuer);
+            (it.person, EntryKind::Issuer, text)
+        }
+        Record::IssuerGrandfatheringOpened(it) => {
+            let until = moment(it.closes_at);
+            let text = format!("old tokens of issuer {} may pass once until {until}", it.issuer);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerGrandfatheringClosed(it) => {
+            let text = format!("old tokens of issuer {} pass no more ({})", it.issuer, it.cause);
+            (nobody, EntryKind::Issuer, text)
+        }
         Record::KeyAdded(it) => (nobody, EntryKind::Key, added(it)),
         Record::KeyHolderDeclared(it) => {
             let text = format!("could read key {} ({})", it.key, it.evidence);
             (it.person, EntryKind::Key, text)
+        }
+        Record::KeyHoldersUnknown(it) => {
+            let text = format!("nobody can say who read key {}: every leaver rotates it", it.key);
+            (nobody, EntryKind::Key, text)
+        }
+        Record::CustodyOpened(it) => (nobody, EntryKind::Key, custody(it)),
+        Record::CustodyUnsealed(it) => {
+            (it.person, EntryKind::Key, format!("share {} opens custody", it.share))
         }
         Record::KeyStateChanged(it) => {
             (nobody, EntryKind::Key, format!("key {} is {} ({})", it.key, it.state, it.cause))
@@ -219,6 +266,11 @@ fn added(it: &KeyAdded) -> String {
     format!("key {} ({}) comes into custody: {}, {}", it.key, it.kid, it.source, it.state)
 }
 
+fn custody(it: &CustodyOpened) -> String {
+    let anew = if it.rewrapped { ", wrapped anew" } else { "" };
+    format!("custody is opened: its key comes from {}{anew}", it.kind)
+}
+
 fn alert(it: &AlertRaised) -> Option<String> {
     let about_operators = matches!(
         it.kind,
@@ -226,6 +278,7 @@ fn alert(it: &AlertRaised) -> Option<String> {
             | AlertKind::EmergencyUsed
             | AlertKind::OperatorCredential
             | AlertKind::StoreTampered
+            | AlertKind::CredentialLeaked
     );
     about_operators.then(|| format!("alert {}: {}", it.alert, it.kind))
 }
