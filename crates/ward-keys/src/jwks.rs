@@ -1,16 +1,35 @@
 //! The published key set: public halves of every key whose signatures may still be believed.
 //!
 //! A compromised key is left out at once: who verifies offline cannot tell issued from forged; who
-//! asks Ward still can. Source: RFC 7517 §5, RFC 8037 §2, RFC 8414 §2 (`jwks_uri`).
+//! asks Ward still can. A retired key is left out once no token under it can be alive. Source: RFC 7517 §5, RFC 8037 §2, RFC 8414 §2 (`jwks_uri`).
 
-use ward_ledger::Ledger;
+use ward_ledger::{Key, Ledger};
+use ward_model::UnixMillis;
 use ward_model::word::{KeyPurpose, KeyState};
 
 use crate::pair::jwk;
 
-/// The JWK Set of token and transaction keys, newest first.
+/// The JWK Set of token, transaction and answer keys, newest first.
 #[must_use]
 pub fn jwks(ledger: &Ledger) -> serde_json::Value {
+    set(ledger, |_| true)
+}
+
+/// The same at a moment: without retired keys under which no token of at most `life_ms_max` lives.
+#[must_use]
+pub fn jwks_at(ledger: &Ledger, now: UnixMillis, life_ms_max: i64) -> serde_json::Value {
+    set(ledger, |key| {
+        let old = key.grandfathering.map_or(key.since, |window| {
+            key.since.max(window.cut_over.plus_ms(window.life_ms_max))
+        });
+        key.state != KeyState::Retired || now < old.plus_ms(life_ms_max).plus_ms(SKEW_MS)
+    })
+}
+
+/// How long past a token's end a verifier with a slow clock may still look for its key.
+const SKEW_MS: i64 = 5 * 60_000;
+
+fn set(ledger: &Ledger, lives: impl Fn(&Key) -> bool) -> serde_json::Value {
     let mut keys: Vec<serde_json::Value> = Vec::new();
     for key in ledger.keys().iter().rev() {
         let published = match key.state {
@@ -18,10 +37,10 @@ pub fn jwks(ledger: &Ledger) -> serde_json::Value {
             KeyState::Compromised => false,
         };
         let verifies = match key.purpose {
-            KeyPurpose::Token | KeyPurpose::Transaction => true,
+            KeyPurpose::Token | KeyPurpose::Transaction | KeyPurpose::Answer => true,
             KeyPurpose::Checkpoint => false,
         };
-        if !published || !verifies {
+        if !published || !verifies || !lives(key) {
             continue;
         }
         let jwk = jwk(key.algorithm, &key.public_key);

@@ -143,8 +143,7 @@ impl TokenSigner {
         let record = key.record();
         let status = self.statuses.as_ref().and_then(|it| it.of(secret, place, body));
         let (header, issuer) = (record.header(), &record.issuer);
-        let input =
-            layout::signing_input_with(header, &jti, issuer, body, now, status.as_ref());
+        let input = layout::signing_input_with(header, &jti, issuer, body, now, status.as_ref());
         let signature = key.sign(input.as_bytes()).ok_or(SignError::Failed)?;
         let fingerprint = secret.fingerprint(input.as_bytes(), &signature);
         let raw = Secret::new(layout::compact(&input, &signature));

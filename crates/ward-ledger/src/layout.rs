@@ -426,7 +426,7 @@ mod tests {
             )
         };
         let print = Thumbprint([7; 32]).to_string();
-        let none = read(claims("").as_bytes()).map(|it| it.confirmation);
+        let none = read(&claims("")).map(|it| it.confirmation);
         assert_eq!(none, Some(None));
         for (cnf, known) in [
             (format!(r#","cnf":{{"jkt":"{print}"}}"#), true),
@@ -437,13 +437,47 @@ mod tests {
             (r#","cnf":{}"#.into(), false),
         ] {
             let claims = claims(&cnf);
-            let read = read(claims.as_bytes());
+            let read = read(&claims);
             assert_eq!(read.is_some_and(|it| it.confirmation.is_some()), known, "{cnf}");
             assert_eq!(read.is_some(), known, "{cnf}");
         }
     }
 
+    #[test]
+    fn a_date_is_read_as_far_as_its_digits_go() {
+        for (text, want) in [
+            ("n:7,", Some((7, ","))),
+            ("n:12345678,", Some((12_345_678, ","))),
+            ("n:1800000000,", Some((1_800_000_000, ","))),
+            ("n:253402300799}", Some((253_402_300_799, "}"))),
+            ("n:1234567", Some((1_234_567, ""))),
+            ("n:1234567:99", Some((1_234_567, ":99"))),
+            ("n:123/4567", Some((123, "/4567"))),
+            ("n:1234567\u{80}9", Some((1_234_567, "\u{80}9"))),
+            ("n:,", None),
+            ("m:7,", None),
+        ] {
+            let rest = &mut &*text;
+            let read = number(rest, b"n:");
+            assert_eq!(read.map(|number| (number, *rest)), want, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn marks_are_found_where_they_are(bytes in proptest::array::uniform8(any::<u8>())) {
+            for byte in [b'"', b'\\', 0, 0x21, 0x23, 0x5b, 0x5d, 0xa2, 0xdc] {
+                for at in 0..8 {
+                    let mut bytes = bytes;
+                    bytes[at] = byte;
+                    let first = bytes.iter().position(|it| matches!(it, b'"' | b'\\'));
+                    let marks = marks(u64::from_le_bytes(bytes));
+                    let found = (marks != 0).then(|| marks.trailing_zeros() as usize / 8);
+                    prop_assert_eq!(found, first);
+                }
+            }
+        }
+
         #[test]
         fn what_is_written_is_read_back(
             sub in "[^\\p{Cc}]{1,20}", aud in ".{0,20}", client_id in ".{0,9}",

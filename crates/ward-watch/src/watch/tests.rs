@@ -77,6 +77,20 @@ fn key_added(state: KeyState) -> Record {
     .into()
 }
 
+fn presented(key: i32, believed: bool) -> Record {
+    ForgeryPresented {
+        key: KeyNumber(key),
+        principal_kind: PrincipalKind::Customer,
+        principal: PrincipalNumber(9),
+        principal_key: PrincipalKey([9; 16]),
+        asked_at: AskedAt::Revocation,
+        client_key: PrincipalKey([4; 16]),
+        api_key: ApiKeyId::NONE,
+        believed,
+    }
+    .into()
+}
+
 fn bypass(id: i64) -> Record {
     BypassOpened {
         bypass: BypassId(id),
@@ -464,5 +478,24 @@ proptest! {
             records.iter().filter(|it| matches!(it, Record::KeyStateChanged(_))).count()
         };
         prop_assert_eq!(compromised(&once), compromised(&other));
+    }
+}
+
+#[test]
+fn a_forgery_presented_by_who_verifies_is_the_matter_of_its_key() {
+    let (forged, seen) = (refused(Reason::NeverIssued).into(), presented(3, false));
+    for (name, given, want, says_so) in [
+        ("alone", vec![key_added(KeyState::Active), seen.clone()], 1, true),
+        ("again", vec![key_added(KeyState::Active), seen.clone(), seen.clone()], 1, true),
+        ("after the gate's", vec![key_added(KeyState::Active), forged, seen], 1, true),
+        ("of another key", vec![presented(3, false), presented(4, false)], 2, true),
+        ("believed", vec![key_added(KeyState::Active), presented(3, true)], 1, false),
+    ] {
+        let groups = feed(&given).take(usize::MAX);
+        assert_eq!(groups.len(), want, "{name}");
+        let compromised = groups.iter().flat_map(|(_, group)| group).any(|record| {
+            matches!(record, Record::KeyStateChanged(it) if it.state == KeyState::Compromised)
+        });
+        assert_eq!(compromised, says_so, "{name}: the key is in other hands");
     }
 }
