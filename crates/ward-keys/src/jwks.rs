@@ -1,7 +1,8 @@
 //! The published key set: public halves of every key whose signatures may still be believed.
 //!
 //! A compromised key is left out at once: who verifies offline cannot tell issued from forged; who
-//! asks Ward still can. A retired key is left out once no token under it can be alive. Source: RFC 7517 §5, RFC 8037 §2, RFC 8414 §2 (`jwks_uri`).
+//! asks Ward still can. A retired key is left out once no token
+//! under it can be alive. Source: RFC 7517 §5, RFC 8037 §2, RFC 8414 §2 (`jwks_uri`).
 
 use ward_ledger::{Key, Ledger};
 use ward_model::UnixMillis;
@@ -19,9 +20,9 @@ pub fn jwks(ledger: &Ledger) -> serde_json::Value {
 #[must_use]
 pub fn jwks_at(ledger: &Ledger, now: UnixMillis, life_ms_max: i64) -> serde_json::Value {
     set(ledger, |key| {
-        let old = key.grandfathering.map_or(key.since, |window| {
-            key.since.max(window.cut_over.plus_ms(window.life_ms_max))
-        });
+        let old = key
+            .grandfathering
+            .map_or(key.since, |window| key.since.max(window.cut_over.plus_ms(window.life_ms_max)));
         key.state != KeyState::Retired || now < old.plus_ms(life_ms_max).plus_ms(SKEW_MS)
     })
 }

@@ -1,7 +1,7 @@
 //! The bounds of custody.
 
-/// Longest key given for import, bytes of PEM or DER.
-pub const IMPORT_BYTES_MAX: usize = 8192;
+/// Longest key given for import, bytes: a PKCS#12 file brings certificates along.
+pub const IMPORT_BYTES_MAX: usize = 24 << 10;
 /// Longest `kid`, bytes.
 pub const KID_BYTES_MAX: usize = 128;
 /// Longest issuer, bytes.

@@ -1,25 +1,41 @@
-//! Private keys in memory: made, read from PEM, sealed, used; never shown.
+//! Private keys in memory, or a handle to one inside a token: made, sealed, used; never shown.
 //!
 //! The only ways out are signatures and, inside this crate, the bytes that are sealed at once.
-//! Source: RFC 5958 (PKCS#8), RFC 5915 (SEC 1 keys), RFC 7638 (thumbprint), RFC 8037 (Ed25519).
+//! Source: RFC 7638 (thumbprint), RFC 8037 (Ed25519).
+
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ward_ledger::canonicalise;
 use ward_model::word::Algorithm;
 use zeroize::Zeroizing;
 
-use crate::limits::IMPORT_BYTES_MAX;
+use crate::custody::Hsm;
 
 /// A private key that can sign. No `Debug`, no `Clone`.
 pub(crate) enum Pair {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
+    /// Inside a PKCS#11 token: a handle is all there is.
+    Inside(Inside),
 }
+
+/// A key inside a token.
+pub(crate) struct Inside {
+    /// `None` where no token was given: such a custody signs nothing.
+    pub(crate) hsm: Option<Arc<Hsm>>,
+    pub(crate) id: [u8; ID_BYTES],
+    pub(crate) algorithm: Algorithm,
+    pub(crate) public: Vec<u8>,
+}
+
+/// Bytes of `CKA_ID`.
+pub(crate) const ID_BYTES: usize = 16;
 
 const PRIVATE_BYTES: usize = 32;
 
@@ -33,24 +49,11 @@ impl Pair {
         }
     }
 
-    /// Reads an unencrypted private key: PEM or DER, PKCS#8 or SEC 1, P-256 or Ed25519.
-    pub(crate) fn import(text: &[u8]) -> Option<Self> {
-        if text.len() > IMPORT_BYTES_MAX {
-            return None;
-        }
-        let der = match text.trim_ascii_start().starts_with(b"-----BEGIN") {
-            true => pem(text)?,
-            false => Zeroizing::new(text.to_vec()),
-        };
-        let es256 = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, &der);
-        let es256 = es256.ok().map(Self::Es256);
-        es256.or_else(|| Ed25519KeyPair::from_pkcs8(&der).ok().map(Self::EdDsa))
-    }
-
     pub(crate) fn algorithm(&self) -> Algorithm {
         match self {
             Self::Es256(_) => Algorithm::Es256,
             Self::EdDsa(_) => Algorithm::EdDsa,
+            Self::Inside(it) => it.algorithm,
         }
     }
 
@@ -59,20 +62,63 @@ impl Pair {
         match self {
             Self::Es256(pair) => pair.public_key().as_ref(),
             Self::EdDsa(pair) => pair.public_key().as_ref(),
+            Self::Inside(it) => &it.public,
         }
     }
 
     /// Signs; the signature is in its canonical form.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
-        let signature = match self {
-            Self::Es256(pair) => pair.sign(&SystemRandom::new(), message).ok()?,
-            Self::EdDsa(pair) => pair.try_sign(message).ok()?,
+        let mut signature = match self {
+            Self::Es256(pair) => {
+                let made = pair.sign(&SystemRandom::new(), message).ok()?;
+                <[u8; 64]>::try_from(made.as_ref()).ok()?
+            }
+            Self::EdDsa(pair) => {
+                <[u8; 64]>::try_from(pair.try_sign(message).ok()?.as_ref()).ok()?
+            }
+            Self::Inside(it) => {
+                let made = it.hsm.as_ref()?.sign(it.algorithm, &it.id, message);
+                let made =
+                    made.inspect_err(|error| tracing::error!(%error, "no signature")).ok()?;
+                <[u8; 64]>::try_from(made.as_slice()).ok()?
+            }
         };
-        let mut signature = <[u8; 64]>::try_from(signature.as_ref()).ok()?;
         canonicalise(self.algorithm(), &mut signature).then_some(signature)
     }
 
-    /// Scalar or seed, then the public key: only to be sealed.
+    /// Whether it is in a token, and in nobody's hands.
+    pub(crate) const fn is_inside(&self) -> bool {
+        matches!(self, Self::Inside(_))
+    }
+
+    /// Whether it can sign now: of a key in a token, whether the token is here and has it.
+    pub(crate) fn can_sign(&self) -> bool {
+        match self {
+            Self::Es256(_) | Self::EdDsa(_) => true,
+            Self::Inside(it) => it.hsm.as_ref().is_some_and(|hsm| hsm.has(&it.id)),
+        }
+    }
+
+    /// Takes a key of no record out of its token; what lies on disk goes with its file.
+    pub(crate) fn destroy(&self) {
+        if let Self::Inside(Inside { hsm: Some(hsm), id, .. }) = self
+            && let Err(error) = hsm.destroy(id)
+        {
+            tracing::warn!(%error, "a key of no record is still in the token");
+        }
+    }
+
+    /// Makes a key inside a token.
+    pub(crate) fn generate_inside(hsm: &Arc<Hsm>, algorithm: Algorithm) -> Option<Self> {
+        let mut id = [0u8; ID_BYTES];
+        aws_lc_rs::rand::fill(&mut id).ok()?;
+        let label = format!("ward {}", HEXLOWER.encode(&id));
+        let public = hsm.generate(algorithm, &id, &label);
+        let public = public.inspect_err(|error| tracing::error!(%error, "no key was made")).ok()?;
+        Some(Self::Inside(Inside { hsm: Some(Arc::clone(hsm)), id, algorithm, public }))
+    }
+
+    /// Scalar or seed (of a key in a token, its id), then the public key: only to be sealed.
     pub(crate) fn to_sealed_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(Vec::with_capacity(PRIVATE_BYTES + 65));
         match self {
@@ -84,9 +130,20 @@ impl Pair {
                 let seed = pair.seed().ok()?.as_be_bytes().ok()?;
                 out.extend_from_slice(seed.as_ref());
             }
+            Self::Inside(it) => out.extend_from_slice(&it.id),
         }
         out.extend_from_slice(self.public_key());
         Some(out)
+    }
+
+    pub(crate) fn from_handle(
+        algorithm: Algorithm,
+        bytes: &[u8],
+        hsm: Option<&Arc<Hsm>>,
+    ) -> Option<Self> {
+        let (id, public) = bytes.split_first_chunk::<ID_BYTES>()?;
+        let (hsm, public) = (hsm.cloned(), public.to_vec());
+        Some(Self::Inside(Inside { hsm, id: *id, algorithm, public }))
     }
 
     pub(crate) fn from_sealed_bytes(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
@@ -102,25 +159,6 @@ impl Pair {
             }
         }
     }
-}
-
-/// The DER inside one PEM block (RFC 7468 §2).
-fn pem(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let text = core::str::from_utf8(text).ok()?;
-    let mut lines = text.lines().map(str::trim);
-    // WHY to skip: some tools put an EC PARAMETERS block in front.
-    let begin = lines.find(|line| {
-        matches!(*line, "-----BEGIN PRIVATE KEY-----" | "-----BEGIN EC PRIVATE KEY-----")
-    })?;
-    let end = begin.replace("BEGIN", "END");
-    let mut base64 = Zeroizing::new(String::new());
-    for line in lines {
-        if line == end {
-            return BASE64.decode(base64.as_bytes()).ok().map(Zeroizing::new);
-        }
-        base64.push_str(line);
-    }
-    None
 }
 
 /// The public key as a JWK (RFC 7517 §4, RFC 7518 §6.2, RFC 8037 §2), required members only and in
@@ -173,20 +211,6 @@ mod tests {
                 assert!(canonicalise(algorithm, &mut same));
                 assert_eq!(same, signature);
             }
-        }
-    }
-
-    #[test]
-    fn what_is_no_key_is_not_imported() {
-        for junk in [
-            &b""[..],
-            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-            b"-----BEGIN PRIVATE KEY-----\nAAAA",
-            b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----",
-            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
-            &[0x30; 9000],
-        ] {
-            assert!(Pair::import(junk).is_none());
         }
     }
 }

@@ -6,7 +6,7 @@
 //! nonce 12 | ciphertext and tag; everything before the nonce is authenticated.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
@@ -39,6 +39,16 @@ pub enum KekError {
         /// Its mode.
         mode: u32,
     },
+    /// It belongs to somebody else, who can read and change it.
+    #[error(
+        "key file {path} belongs to user {owner}, must belong to the user Ward runs as, or root"
+    )]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
     /// It does not hold 32 bytes in base64.
     #[error("key file {path} does not hold 32 bytes in base64")]
     Malformed {
@@ -66,17 +76,25 @@ pub enum KekError {
 pub struct Kek(Secret<[u8; 32]>);
 
 impl Kek {
+    pub(crate) const fn of(key: Secret<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    pub(crate) const fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
+    /// The same key once more.
+    pub(crate) fn again(&self) -> Self {
+        Self(Secret::new(*self.0.expose()))
+    }
+
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`KekError`]: unreadable, readable by others, malformed.
+    /// [`KekError`]: unreadable, readable by others, of another owner, malformed.
     pub fn read(path: &Path) -> Result<Self, KekError> {
-        let unreadable = |source| KekError::Unreadable { path: path.to_owned(), source };
-        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KekError::Open { path: path.to_owned(), mode });
-        }
-        let text = Zeroizing::new(durable::read(path, 128).map_err(unreadable)?);
+        let text = guarded(path, 128)?;
         let malformed = || KekError::Malformed { path: path.to_owned() };
         let bytes =
             BASE64.decode(text.trim_ascii()).map(Zeroizing::new).map_err(|_| malformed())?;
@@ -139,6 +157,25 @@ impl Kek {
         body.zeroize();
         Ok(plain)
     }
+}
+
+/// Reads a file of secrets that nobody but its owner may read: this process's own user, or root.
+/// At most `max` bytes.
+///
+/// # Errors
+/// [`KekError`]: unreadable, readable by others, of another owner.
+pub fn guarded(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, KekError> {
+    let unreadable = |source| KekError::Unreadable { path: path.to_owned(), source };
+    let told = std::fs::metadata(path).map_err(unreadable)?;
+    let mode = told.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KekError::Open { path: path.to_owned(), mode });
+    }
+    let (owner, own) = (told.uid(), rustix::process::geteuid().as_raw());
+    if owner != own && owner != 0 {
+        return Err(KekError::Owner { path: path.to_owned(), owner });
+    }
+    durable::read(path, max).map(Zeroizing::new).map_err(unreadable)
 }
 
 /// Why a sealed file does not open.

@@ -6,6 +6,7 @@
 //! Best test: `tests.rs`, `tests/custody.rs`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ward_ledger::{Key, Ledger};
 use ward_model::column::Octets;
-use ward_model::record::{
-    GrandfatheringClosed, GrandfatheringOpened, KeyAdded, KeyHolderDeclared, KeyStateChanged,
-};
-use ward_model::word::{Algorithm, Cause, CustodyEvidence, KeyPurpose, KeySource, KeyState};
+use ward_model::record::{GrandfatheringOpened, KeyAdded, KeyHolderDeclared, KeyHoldersUnknown};
+use ward_model::word::{Algorithm, CustodyEvidence, CustodyKind, KeyPurpose, KeySource, KeyState};
 use ward_model::{
     Entry, KeyNumber, Lane, PersonId, PrincipalKey, Record, Rows, Secret, Text, UnixMillis,
 };
 use zeroize::Zeroizing;
 
+use crate::custody::{self, Hsm};
 use crate::durable;
+use crate::import::{self, ImportError};
 use crate::limits::{
     FILES_MAX, GRANDFATHERING_MS_MAX, HOLDERS_MAX, ISSUER_BYTES_MAX, KID_BYTES_MAX, NAME_BYTES_MAX,
     SEALED_BYTES_MAX, SWEEP_MAX,
@@ -89,9 +90,12 @@ pub enum KeyError {
     /// The disk failed, or the cryptographic library did: stop and page.
     #[error("key cannot be stored")]
     Disk(#[source] io::Error),
-    /// The cryptographic library failed.
-    #[error("cryptographic library failed")]
+    /// The cryptographic library or the PKCS#11 token failed.
+    #[error("cryptographic library or token failed")]
     Crypto,
+    /// It is no key, or does not open.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// A sealed secret does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -144,14 +148,17 @@ pub struct Grandfathering {
 }
 
 /// A token key to be brought in.
-#[derive(Clone, Debug)]
 pub struct Import {
+    /// What the key is under, if it is.
+    pub passphrase: Option<Secret<String>>,
     /// `kid` of its tokens; the thumbprint (RFC 7638) if `None`.
     pub kid: Option<String>,
     /// `iss` of its tokens.
     pub issuer: String,
     /// Everyone who could read it before it came here.
     pub holders: Vec<DeclaredHolder>,
+    /// Nobody can say who else: everyone who works here from now on is treated as a holder.
+    pub others_unknown: bool,
     /// Old tokens, if they shall pass; needs holders.
     pub grandfathering: Option<Grandfathering>,
 }
@@ -161,7 +168,7 @@ pub struct Import {
 pub struct KeyChange {
     /// The key that was made or changed.
     pub key: KeyNumber,
-    records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
 }
 
 impl KeyChange {
@@ -200,13 +207,30 @@ impl ActiveKey {
     }
 }
 
+/// What a store is opened with.
+pub struct Keeping {
+    /// What everything is sealed under.
+    pub kek: Kek,
+    /// What its lock is.
+    pub kind: CustodyKind,
+    /// Persons whom the way of keeping lets read every key that is not inside a token: root on this
+    /// host, whoever gave a share.
+    pub holders: Vec<(DeclaredHolder, CustodyEvidence)>,
+    /// Where keys of these purposes are made and used.
+    pub inside: Option<(Arc<Hsm>, Vec<KeyPurpose>)>,
+}
+
 /// Sealed keys and secrets of one directory. No `Debug`, no `Clone`.
 pub struct KeyStore {
     dir: PathBuf,
     kek: Kek,
-    storage: Vec<DeclaredHolder>,
+    kind: CustodyKind,
+    holders: Vec<(DeclaredHolder, CustodyEvidence)>,
+    inside: Option<(Arc<Hsm>, Vec<KeyPurpose>)>,
     pairs: RwLock<BTreeMap<KeyNumber, Arc<Pair>>>,
     making: Mutex<()>,
+    /// Says that custody is open, so that its lock is not changed meanwhile.
+    _in_use: Option<File>,
 }
 
 impl KeyStore {
@@ -216,8 +240,21 @@ impl KeyStore {
     /// # Errors
     /// [`OpenError`]: every file must open, or none is used.
     pub fn open(dir: &Path, kek: Kek, storage: Vec<DeclaredHolder>) -> Result<Self, OpenError> {
+        let holders = storage.into_iter().map(|it| (it, CustodyEvidence::Storage)).collect();
+        let kind = CustodyKind::File;
+        Self::open_with(dir, Keeping { kek, kind, holders, inside: None })
+    }
+
+    /// Opens the store in `dir` (made if it is not there).
+    ///
+    /// # Errors
+    /// [`OpenError`]: every file must open, or none is used.
+    pub fn open_with(dir: &Path, keeping: Keeping) -> Result<Self, OpenError> {
+        let Keeping { kek, kind, holders, inside } = keeping;
+        let hsm = inside.as_ref().map(|(hsm, _)| hsm);
         let failed = |source| OpenError::Disk { path: dir.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let _in_use = custody::hold(dir);
         let mut pairs = BTreeMap::new();
         for (count, entry) in std::fs::read_dir(dir).map_err(failed)?.enumerate() {
             if count >= FILES_MAX {
@@ -231,11 +268,12 @@ impl KeyStore {
                 // CRASH: left beside by a stop before the rename; no record refers to it.
                 continue;
             }
-            let (number, pair) = load_key(&kek, &dir.join(name))?;
+            let (number, pair) = load_key(&kek, &dir.join(name), hsm)?;
             pairs.insert(number, Arc::new(pair));
         }
         let (pairs, making) = (RwLock::new(pairs), Mutex::default());
-        Ok(Self { dir: dir.to_owned(), kek, storage, pairs, making })
+        let dir = dir.to_owned();
+        Ok(Self { dir, kek, kind, holders, inside, pairs, making, _in_use })
     }
 
     /// Removes sealed keys that no record tells of: what a stop between file and record left. Call
@@ -255,6 +293,9 @@ impl KeyStore {
             return Err(OpenError::Unrecorded { count: gone.len() });
         }
         for number in &gone {
+            if let Some(pair) = pairs.get(number) {
+                pair.destroy();
+            }
             let path = self.key_path(*number);
             std::fs::remove_file(&path).map_err(|source| OpenError::Disk { path, source })?;
             pairs.remove(number);
@@ -275,32 +316,41 @@ impl KeyStore {
         if !matches!(new.state, KeyState::Active | KeyState::Next) {
             return Err(KeyError::Input { what: "a new key is active or next" });
         }
-        let pair = Pair::generate(new.algorithm).ok_or(KeyError::Crypto)?;
+        let inside = self.inside.as_ref().filter(|(_, purposes)| purposes.contains(&new.purpose));
+        let (pair, source) = match inside {
+            Some((hsm, _)) => (Pair::generate_inside(hsm, new.algorithm), KeySource::Inside),
+            None => (Pair::generate(new.algorithm), KeySource::Generated),
+        };
+        let pair = pair.ok_or(KeyError::Crypto)?;
         let kid = thumbprint(pair.algorithm(), pair.public_key());
-        let added = Added { pair, kid, purpose: new.purpose, source: KeySource::Generated };
+        let added = Added { pair, kid, purpose: new.purpose, source };
         self.add(added, &new.issuer, new.state, &[], ledger, now)
     }
 
-    /// Brings in a token key: PEM or DER, PKCS#8 or SEC 1, P-256 or Ed25519, unencrypted. It takes
-    /// effect when the change is recorded.
+    /// Brings in a token key: P-256 or Ed25519, as PEM, DER, PKCS#12 or JWK. It takes effect when
+    /// the change is recorded.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn import(
         &self,
-        pem: &[u8],
+        key: &[u8],
         import: &Import,
         ledger: &Ledger,
         now: UnixMillis,
     ) -> Result<KeyChange, KeyError> {
-        let what = "not an unencrypted P-256 or Ed25519 private key";
-        let pair = Pair::import(pem).ok_or(KeyError::Input { what })?;
+        let passphrase = import.passphrase.as_ref().map(|it| it.expose().as_str());
+        let pair = import::read(key, passphrase)?;
         let kid = import.kid.clone();
         let kid = kid.unwrap_or_else(|| thumbprint(pair.algorithm(), pair.public_key()));
         check_import(import, now)?;
         let added = Added { pair, kid, purpose: KeyPurpose::Token, source: KeySource::Imported };
         let mut change =
             self.add(added, &import.issuer, KeyState::Active, &import.holders, ledger, now)?;
+        if import.others_unknown {
+            let row = KeyHoldersUnknown { key: change.key, since: now };
+            change.records.push(row.into());
+        }
         if let Some(window) = import.grandfathering {
             change.records.push(Record::from(GrandfatheringOpened {
                 key: change.key,
@@ -308,53 +358,6 @@ impl KeyStore {
                 life_ms_max: window.life_ms_max,
                 closes_at: window.closes_at,
             }));
-        }
-        Ok(change)
-    }
-
-    /// Retires an active key and makes its successor: same purpose, algorithm and issuer. Tokens
-    /// issued under the old one live on. One group: there is never no key, never two.
-    ///
-    /// # Errors
-    /// [`KeyError`]: unknown, or not active.
-    pub fn rotate(
-        &self,
-        old: KeyNumber,
-        cause: Cause,
-        ledger: &Ledger,
-        now: UnixMillis,
-    ) -> Result<KeyChange, KeyError> {
-        self.succeed(old, KeyState::Retired, now, cause, ledger, now)
-    }
-
-    /// Marks a key as in other hands since a moment. An active one gets a successor in the same
-    /// group; grandfathering of it closes. Tokens issued under it live on; all else is a forgery.
-    ///
-    /// # Errors
-    /// [`KeyError`]: unknown, or compromised already.
-    pub fn compromise(
-        &self,
-        key: KeyNumber,
-        since: UnixMillis,
-        cause: Cause,
-        ledger: &Ledger,
-        now: UnixMillis,
-    ) -> Result<KeyChange, KeyError> {
-        let known = ledger.key(key).ok_or(KeyError::Unknown)?;
-        let mut change = match known.state {
-            KeyState::Active => {
-                self.succeed(key, KeyState::Compromised, since, cause, ledger, now)?
-            }
-            KeyState::Next | KeyState::Retired => {
-                let changed = KeyStateChanged { key, state: KeyState::Compromised, since, cause };
-                KeyChange { key, records: vec![changed.into()] }
-            }
-            KeyState::Compromised => {
-                return Err(KeyError::Conflict { what: "key is compromised already" });
-            }
-        };
-        if known.grandfathering.is_some_and(|window| !window.closed) {
-            change.records.push(GrandfatheringClosed { key, cause }.into());
         }
         Ok(change)
     }
@@ -412,34 +415,65 @@ impl KeyStore {
         }
     }
 
-    /// The persons whom the storage lets read every key.
-    #[must_use]
-    pub fn storage_holders(&self) -> &[DeclaredHolder] {
-        &self.storage
+    /// Makes and uses keys of these purposes inside the token that opened custody, if one did.
+    pub fn make_inside(&mut self, purposes: Vec<KeyPurpose>) {
+        if let Some((_, inside)) = &mut self.inside {
+            *inside = purposes;
+        }
     }
 
-    fn succeed(
-        &self,
-        old: KeyNumber,
-        state: KeyState,
-        since: UnixMillis,
-        cause: Cause,
-        ledger: &Ledger,
-        now: UnixMillis,
-    ) -> Result<KeyChange, KeyError> {
-        let key = ledger.key(old).ok_or(KeyError::Unknown)?;
-        if key.state != KeyState::Active {
-            return Err(KeyError::Conflict { what: "key is not active" });
+    /// What its lock is.
+    #[must_use]
+    pub const fn kind(&self) -> CustodyKind {
+        self.kind
+    }
+
+    /// Lets go of the directory, so that its lock can be changed.
+    #[must_use]
+    pub fn close(self) -> custody::Opened {
+        custody::Opened { kek: self.kek, kind: self.kind, finished: false }
+    }
+
+    /// Says whom the way of keeping lets read keys from now on.
+    pub fn keep(&mut self, holders: Vec<(DeclaredHolder, CustodyEvidence)>) {
+        self.holders = holders;
+    }
+
+    /// The persons whom the way of keeping lets read every key that is not inside a token.
+    #[must_use]
+    pub fn holders(&self) -> &[(DeclaredHolder, CustodyEvidence)] {
+        &self.holders
+    }
+
+    /// Whether keys that sign tokens are made and used inside a token.
+    #[must_use]
+    pub fn signs_inside(&self) -> bool {
+        self.inside.as_ref().is_some_and(|(_, purposes)| purposes.contains(&KeyPurpose::Token))
+    }
+
+    /// Whether the private half of a key is here, or a handle to it in a token that has it.
+    #[must_use]
+    pub fn is_held(&self, key: KeyNumber) -> bool {
+        let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
+        pairs.get(&key).is_some_and(|pair| pair.can_sign())
+    }
+
+    /// Holders by the way of keeping whom no record tells of yet: who became root, or gave a share,
+    /// after a key was made. To be recorded before anything is served.
+    #[must_use]
+    pub fn undeclared(&self, ledger: &Ledger, now: UnixMillis) -> Vec<Record> {
+        let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
+        let readable =
+            |key: &&Arc<Key>| pairs.get(&key.number).is_some_and(|pair| !pair.is_inside());
+        let mut records = Vec::new();
+        for key in ledger.keys().iter().filter(readable) {
+            let known = |person| key.holders.iter().any(|holder| holder.person == person);
+            let new = self.holders.iter().filter(|(holder, _)| !known(holder.person));
+            records.extend(
+                new.map(|(holder, evidence)| declared(key.number, *holder, *evidence, now)),
+            );
         }
-        let new = NewKey {
-            purpose: key.purpose,
-            algorithm: key.algorithm,
-            issuer: key.issuer.clone(),
-            state: KeyState::Active,
-        };
-        let mut change = self.generate(&new, ledger, now)?;
-        change.records.push(KeyStateChanged { key: old, state, since, cause }.into());
-        Ok(change)
+        records
     }
 
     fn add(
@@ -461,7 +495,7 @@ impl KeyStore {
         let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);
         let used = known.iter().map(|key| key.number).chain(pairs.keys().copied());
         let key = KeyNumber(used.max().unwrap_or(KeyNumber(0)).0.saturating_add(1));
-        let label = label(purpose, pair.algorithm(), key, &kid);
+        let label = label(pair.is_inside(), purpose, pair.algorithm(), key, &kid);
         let plain = pair.to_sealed_bytes().ok_or(KeyError::Crypto)?;
         let sealed = self.kek.seal(&label, &plain).ok_or(KeyError::Crypto)?;
         // CRASH: from here on the file is there without a record; it is swept at the next start.
@@ -477,15 +511,15 @@ impl KeyStore {
             public_key: Octets::new(pair.public_key()).map_err(too_long)?,
             state,
         })];
-        let declared = holders.iter().map(|holder| (*holder, CustodyEvidence::Declared));
-        let storage = self.storage.iter().map(|holder| {
-            // He can read it from now on, not since he became root.
-            let since = holder.since.max(now);
-            (DeclaredHolder { since, ..*holder }, CustodyEvidence::Storage)
-        });
-        for (DeclaredHolder { person, person_key, since }, evidence) in declared.chain(storage) {
+        for holder in holders {
+            let (DeclaredHolder { person, person_key, since }, evidence) =
+                (*holder, CustodyEvidence::Declared);
             let row = KeyHolderDeclared { key, person, person_key, since, evidence };
             records.push(row.into());
+        }
+        if !pair.is_inside() {
+            let keeping = self.holders.iter();
+            records.extend(keeping.map(|(holder, how)| declared(key, *holder, *how, now)));
         }
         pairs.insert(key, Arc::new(pair));
         Ok(KeyChange { key, records })
@@ -518,7 +552,7 @@ fn check_import(import: &Import, now: UnixMillis) -> Result<(), KeyError> {
         return Err(KeyError::Input { what: "too many holders" });
     }
     let Some(window) = import.grandfathering else { return Ok(()) };
-    if import.holders.is_empty() {
+    if import.holders.is_empty() || import.others_unknown {
         return Err(KeyError::Input { what: "grandfathering needs declared holders" });
     }
     let bound = now.plus_ms(GRANDFATHERING_MS_MAX);
@@ -533,12 +567,37 @@ fn key_file(key: KeyNumber) -> String {
     format!("key-{:06}.sealed", key.0)
 }
 
-/// What a sealed key is bound to.
-fn label(purpose: KeyPurpose, algorithm: Algorithm, key: KeyNumber, kid: &str) -> String {
-    format!("key/{purpose}/{algorithm}/{key}/{kid}")
+/// He can read a key from now on, not since he became what he is.
+fn declared(
+    key: KeyNumber,
+    holder: DeclaredHolder,
+    evidence: CustodyEvidence,
+    now: UnixMillis,
+) -> Record {
+    let DeclaredHolder { person, person_key, since } = holder;
+    KeyHolderDeclared { key, person, person_key, since: since.max(now), evidence }.into()
 }
 
-fn load_key(kek: &Kek, path: &Path) -> Result<(KeyNumber, Pair), OpenError> {
+/// What a sealed key, or a handle to one inside a token, is bound to.
+fn label(
+    inside: bool,
+    purpose: KeyPurpose,
+    algorithm: Algorithm,
+    key: KeyNumber,
+    kid: &str,
+) -> String {
+    let what = if inside { HANDLE } else { "key" };
+    format!("{what}/{purpose}/{algorithm}/{key}/{kid}")
+}
+
+/// What the label of a handle begins with.
+const HANDLE: &str = "handle";
+
+fn load_key(
+    kek: &Kek,
+    path: &Path,
+    hsm: Option<&Arc<Hsm>>,
+) -> Result<(KeyNumber, Pair), OpenError> {
     let sealed = durable::read(path, SEALED_BYTES_MAX)
         .map_err(|source| OpenError::Disk { path: path.to_owned(), source })?;
     let label = claimed_label(&sealed).map_err(|it| opened(it, path))?;
@@ -552,8 +611,11 @@ fn load_key(kek: &Kek, path: &Path) -> Result<(KeyNumber, Pair), OpenError> {
     if path.file_name().and_then(|name| name.to_str()) != Some(key_file(number).as_str()) {
         return Err(damaged());
     }
-    let pair = Pair::from_sealed_bytes(algorithm, &plain).ok_or_else(damaged)?;
-    Ok((number, pair))
+    let pair = match label.split('/').next() {
+        Some(HANDLE) => Pair::from_handle(algorithm, &plain, hsm),
+        _ => Pair::from_sealed_bytes(algorithm, &plain),
+    };
+    Ok((number, pair.ok_or_else(damaged)?))
 }
 
 fn opened(error: OpenSealed, path: &Path) -> OpenError {

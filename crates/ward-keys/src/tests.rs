@@ -1,6 +1,9 @@
 //! Custody through the whole of its life, over a real journal in a temporary directory.
 
 mod custody;
+mod import;
+mod lock;
+mod rotation;
 mod withheld;
 
 use std::path::Path;
@@ -89,6 +92,8 @@ pub(crate) fn body(id: &str) -> TokenBody {
         tenant: None,
         scope: None,
         login: Some("L1".into()),
+        confirmation: None,
+        actors: Vec::new(),
         expires_at: NOW.plus_ms(600_500),
     }
 }

@@ -29,6 +29,10 @@ words! {
         CloseIncident = 9 "close_incident",
         /// An answer of Ward itself that names many people.
         ReadMany = 10 "read_many",
+        /// A signing key is declared to be in other hands: offline verifiers lose its tokens.
+        CompromiseKey = 14 "compromise_key",
+        /// A foreign issuer enforces: what it did not report is refused.
+        IssuerEnforcing = 20 "issuer_enforcing",
     }
 }
 

@@ -136,6 +136,7 @@ pub fn concerns(record: &Record) -> bool {
         Record::KeyAdded(_)
             | Record::KeyStateChanged(_)
             | Record::KeyHolderDeclared(_)
+            | Record::KeyHoldersUnknown(_)
             | Record::GrandfatheringOpened(_)
             | Record::ApiKeyIssued(_)
             | Record::ClientRegistered(_)

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::{Backup, BackupCreate, BackupVerify};
 use crate::config::Config;
+use crate::config::custody::Source as Lock;
 use crate::exit::{Exit, fail};
 use crate::{ask, clock, load, open, progress, say};
 
@@ -65,11 +66,16 @@ impl Vault {
     ///
     /// # Errors
     /// The key file is not that of this custody, or cannot be read.
-    pub fn open(custody: &Path, key_file: &Path, name: &str) -> Result<Self> {
+    pub fn open(
+        custody: &Path,
+        key_file: Option<&Path>,
+        config: Option<&Config>,
+        name: &str,
+    ) -> Result<Self> {
         if !custody.is_dir() {
             return Err(Exit::new(73, format!("{}: no custody here", custody.display())).into());
         }
-        let kek = ward_keys::Kek::read(key_file).map_err(|error| fail(73, key_file, &error))?;
+        let kek = crate::unlock::look(custody, key_file, config)?.opened.kek;
         let keys = ward_keys::KeyStore::open(custody, kek, Vec::new())
             .map_err(|error| fail(73, custody, &error))?;
         Ok(Self { keys, name: name.to_owned() })
@@ -98,6 +104,15 @@ impl Vault {
     pub fn mac_key(&self) -> Result<aws_lc_rs::hmac::Key> {
         Ok(Manifest::mac_key(&self.secret("journal-root")?))
     }
+}
+
+/// The vault of a configuration.
+fn vault(config: &Config) -> Result<Vault> {
+    let file = match &config.custody.source {
+        Lock::File(file) => Some(file.as_path()),
+        _ => None,
+    };
+    Vault::open(&config.data.join("custody"), file, Some(config), &config.name)
 }
 
 /// Copies of the databases, and the leaves that cover them.
@@ -157,7 +172,7 @@ async fn create(wanted: BackupCreate) -> Result<bool> {
     if wanted.out.exists() {
         return Err(Exit::new(73, format!("{}: is there already", wanted.out.display())).into());
     }
-    let vault = Vault::open(&config.data.join("custody"), &config.key_file, &config.name)?;
+    let vault = vault(&config)?;
     let stopped = {
         let config = config.clone();
         blocking(move || copies_of_stopped(&config)).await?
@@ -172,7 +187,7 @@ async fn create(wanted: BackupCreate) -> Result<bool> {
 
 /// Copies of a Ward that does not run; `None` when one does. Nothing starts there meanwhile.
 fn copies_of_stopped(config: &Config) -> Result<Option<Copies>> {
-    let vault = Vault::open(&config.data.join("custody"), &config.key_file, &config.name)?;
+    let vault = vault(config)?;
     let entropy = Box::new(|bytes: &mut [u8]| {
         clock::fill(bytes);
         Ok(())
@@ -361,10 +376,17 @@ fn write(
             sha256,
         ),
     )?;
+    let opens = match &config.custody.source {
+        Lock::File(file) => format!("the key file {}. Keep a copy of it", file.display()),
+        Lock::Passphrase(_) => "the passphrase of custody. Keep it".to_owned(),
+        Lock::Shares => "the shares of custody. Their holders keep them".to_owned(),
+        Lock::Token { place, .. } => {
+            format!("the PKCS#11 token {}. Keep a copy of it", place.token)
+        }
+    };
     progress(&format!(
-        "NOT in the backup: the key file {}. Keep a copy of it elsewhere, apart from the backup and \
-         from the identity: without it this backup opens nothing.",
-        config.key_file.display()
+        "NOT in the backup: {opens} elsewhere, apart from the backup and from the identity: without \
+         it this backup opens nothing."
     ));
     Ok(true)
 }

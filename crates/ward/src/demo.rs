@@ -53,11 +53,11 @@ pub async fn run(demo: &Demo) -> Result<()> {
     if !demo.dir.join("journal").join("format").exists() {
         progress("making a key file and a journal");
         let making = set.config.clone();
-        tokio::task::spawn_blocking(move || open::create(&making)).await??;
+        tokio::task::spawn_blocking(move || open::create(&making, &open::Deal::default()).map(|_| ())).await??;
     }
     let summary = generate(demo).await?;
     let Listeners { control, gate, shop, strict } = listeners;
-    let serving = serve::start(set, &config_file, control, gate).await?;
+    let serving = serve::start(set, &config_file, Vec::new(), control, gate).await?;
     let (stop, stopped) = watch::channel(false);
     let shops = shops(demo, &serving, shop, strict, &stopped)?;
     let urls = json!({
@@ -111,6 +111,13 @@ fn declare(
          root_on_hosts = []\n\n[operators]\npurpose_required = false\n\
          reads_per_day = 1000000\nreads_at_once = 100000\n"
     );
+    let config = match &demo.with {
+        None => config,
+        Some(file) => {
+            let more = std::fs::read_to_string(file).map_err(|error| fail(64, file, &error))?;
+            format!("{config}\n{more}")
+        }
+    };
     let policies = demo.dir.join("policies");
     std::fs::create_dir_all(&policies).map_err(|error| fail(73, &policies, &error))?;
     for (name, text) in ward_policy::DEFAULTS {

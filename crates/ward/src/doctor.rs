@@ -11,8 +11,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use ward_model::UnixMillis;
 use ward_model::time::DAY_MS;
+use ward_model::word::CustodyKind;
 
 use crate::cli::Doctor;
+use crate::hygiene::Memory;
+use crate::snapshot::Standing;
 use crate::{ask, say};
 
 /// How urgent a finding is.
@@ -97,6 +100,8 @@ pub struct JournalFacts {
 pub struct Facts {
     /// What the running journal says; `None` when Ward does not run.
     pub journal: Option<JournalFacts>,
+    /// The ledger's snapshot, and how many records came after it; `None` when that cannot be seen.
+    pub snapshot: Option<(Standing, i64)>,
     /// Why it cannot be started, if that is so.
     pub broken: Option<String>,
     /// Journal time of the last record, if it is known.
@@ -107,6 +112,10 @@ pub struct Facts {
     pub free_bytes: Option<u64>,
     /// Bytes of a journal segment.
     pub segment_bytes: u64,
+    /// Where the key-encryption key comes from, and whether keys sign inside a token.
+    pub custody: Option<(CustodyKind, bool)>,
+    /// How memory is kept off disks; `None` when that cannot be seen.
+    pub memory: Option<Memory>,
     /// How many persons are declared root on the signing hosts.
     pub root_named: usize,
     /// How many of them SCIM does not know; `None` when that cannot be seen.
@@ -115,6 +124,8 @@ pub struct Facts {
     pub credentials: Option<Vec<Ending>>,
     /// Signing keys in use; `None` when that cannot be seen.
     pub keys: Option<Vec<InUse>>,
+    /// How many credentials the policy warns of, by its words; what is told above is left out.
+    pub warned: Vec<(&'static str, usize)>,
     /// Proposals that wait; `None` when that cannot be seen.
     pub waiting: Option<u64>,
     /// Persons who may act as operators; `None` when that cannot be seen.
@@ -142,9 +153,12 @@ const SIGNED_LOOK_MS: i64 = DAY_MS;
 pub fn judge(facts: &Facts, now: UnixMillis) -> Vec<Finding> {
     let mut all = vec![clock(facts, now), disk(facts), journal(facts), checkpoint(facts, now)];
     all.push(projection(facts));
+    all.push(snapshot(facts, now));
     all.push(custody(facts));
+    all.push(memory(facts));
     all.extend(credentials(facts, now));
     all.extend(keys(facts, now));
+    all.extend(warned(facts));
     all.push(approvals(facts));
     all.push(operators(facts));
     all
@@ -248,8 +262,41 @@ fn projection(facts: &Facts) -> Finding {
     ok("projection", format!("{what}; `ward store verify` compares every row"))
 }
 
+fn snapshot(facts: &Facts, now: UnixMillis) -> Finding {
+    const ABOUT: &str = "snapshot";
+    let Some((it, behind)) = &facts.snapshot else { return unseen(ABOUT) };
+    if let Some(why) = &it.refused {
+        let remedy = "if nobody restored or moved this state, see who changed ledger.snapshot";
+        let what = format!("the ledger was rebuilt from records: {why}");
+        return told(Level::Look, ABOUT, what, remedy);
+    }
+    if let Some(why) = &it.failed {
+        let remedy = "nothing is lost: the next start reads more of the journal, and takes longer";
+        return told(Level::Look, ABOUT, format!("it could not be written: {why}"), remedy);
+    }
+    let Some(taken_at) = it.taken_at else {
+        return ok(ABOUT, format!("none yet: the next start reads {behind} records"));
+    };
+    let (megabytes, age) = (it.bytes / 1_000_000, now.since(taken_at).max(0) / 1000);
+    ok(ABOUT, format!("{megabytes} MB, taken {age} s ago; {behind} records came after it"))
+}
+
 fn custody(facts: &Facts) -> Finding {
-    let grade = "key file: root on this host can read every key";
+    let grade = match facts.custody {
+        None | Some((CustodyKind::File, _)) => "key file: root on this host can read every key",
+        Some((CustodyKind::Passphrase, _)) => {
+            "passphrase: root on this host can read every key while Ward runs"
+        }
+        Some((CustodyKind::Shares, _)) => {
+            "shares: root on this host can read every key while Ward runs"
+        }
+        Some((CustodyKind::Pkcs11, false)) => {
+            "PKCS#11 wrap: root on this host can read every key while Ward runs"
+        }
+        Some((CustodyKind::Pkcs11, true)) => {
+            "PKCS#11 signing: root on this host can use keys that sign tokens, and read the others"
+        }
+    };
     if facts.root_named == 0 {
         let remedy = "name everyone who is root here in custody.root_on_hosts: when one of them \
                       leaves, every key must be rotated";
@@ -264,6 +311,21 @@ fn custody(facts: &Facts) -> Finding {
         ),
         _ => ok("custody", format!("{grade}; {} persons are declared holders", facts.root_named)),
     }
+}
+
+fn memory(facts: &Facts) -> Finding {
+    let Some(memory) = facts.memory else { return unseen("memory") };
+    if !memory.no_dump {
+        let remedy = "a crash would write keys to disk: run it on Linux, and not under a debugger";
+        return told(Level::Act, "memory", "core dumps are not forbidden", remedy);
+    }
+    if !memory.no_swap {
+        let remedy = "set LimitMEMLOCK=infinity (or CAP_IPC_LOCK), or encrypt swap; \
+                      custody.lock_memory = true refuses to start without";
+        let what = "no core dump is written, but memory may be swapped to disk";
+        return told(Level::Look, "memory", what, remedy);
+    }
+    ok("memory", "locked: it is neither dumped nor swapped to disk")
 }
 
 fn credentials(facts: &Facts, now: UnixMillis) -> Vec<Finding> {
@@ -284,6 +346,15 @@ fn credentials(facts: &Facts, now: UnixMillis) -> Vec<Finding> {
         told(level, ABOUT, format!("{} ends in {left} {days}", it.name), "issue its successor")
     };
     soon.into_iter().map(one).collect()
+}
+
+/// WHY nothing when there is none: what is well is told by the two before.
+fn warned(facts: &Facts) -> Option<Finding> {
+    let told_of: Vec<String> =
+        facts.warned.iter().map(|(policy, count)| format!("{count} {policy}")).collect();
+    let what = format!("the policy warns of credentials: {}", told_of.join(", "));
+    let remedy = "`ward tokens warnings` names them; docs/api-keys.md says what they mean";
+    (!told_of.is_empty()).then(|| told(Level::Look, "inventory", what, remedy))
 }
 
 fn keys(facts: &Facts, now: UnixMillis) -> Vec<Finding> {

@@ -16,7 +16,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Response, StatusCode};
 use axum::middleware::Next;
 use serde_json::Value;
-use ward_model::{Caller, ProblemKind};
+use ward_model::{Caller, Problem, ProblemKind};
 use ward_operators::{Act, ActKind};
 use ward_tokens::limits::OVERLAP_HOURS;
 
@@ -48,7 +48,8 @@ pub async fn weakening(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("", MatchedPath::as_str);
     let method = request.method().as_str();
     let row = HELD.iter().find(|(verb, path, ..)| *verb == method && *path == route);
     let Some((_, _, kind, effect)) = row else { return next.run(request).await };
@@ -64,6 +65,9 @@ pub async fn weakening(
     let Ok(asked) = serde_json::from_slice::<Value>(given) else {
         return finish(Err(input("the body is not the JSON object this route takes")));
     };
+    if let Err(problem) = readable(route, &body) {
+        return finish(Err(problem));
+    }
     let path = head.uri.path().to_owned();
     let through = |body: Bytes| next.run(Request::from_parts(head, Body::from(body)));
     let Some(effect) = effect(&asked, &path) else { return through(body).await };
@@ -77,6 +81,14 @@ pub async fn weakening(
         return finish(Err(crate::api::unavailable("the journal")));
     }
     through(body).await
+}
+
+/// WHY before it is held: nobody shall consent to what cannot be done.
+fn readable(route: &str, body: &[u8]) -> Result<(), Problem> {
+    match route {
+        "/api/keys/import" => crate::api::keys::readable(body),
+        _ => ward_tokens::readable(route, body),
+    }
 }
 
 /// 202: it waits.

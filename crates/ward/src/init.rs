@@ -75,12 +75,7 @@ pub fn init(init: &Init) -> Result<()> {
 
 /// Opens the rooms once: a person, and an API key that is his. It does what he may do, which is
 /// nothing before he is an operator.
-fn first_operator(
-    set: Set,
-    file: &Path,
-    user_name: &str,
-    shares: Vec<Share>,
-) -> Result<String> {
+fn first_operator(set: Set, file: &Path, user_name: &str, shares: Vec<Share>) -> Result<String> {
     let (rooms, set) = open::open(set, file, &shares, &|_| {})?;
     let app = assemble::app(set, file.to_owned(), rooms)?;
     let now = clock::now();
@@ -134,7 +129,9 @@ fn custody(init: &Init) -> Result<String, Exit> {
     let text = |path: &Path| toml_edit::Value::from(path.display().to_string()).to_string();
     let absolute = |path: &Path| std::path::absolute(path).map_or(text(path), |path| text(&path));
     let secret = |key: &str| {
-        init.secret_file.as_ref().map_or(String::new(), |file| format!("{key} = {}\n", absolute(file)))
+        init.secret_file
+            .as_ref()
+            .map_or(String::new(), |file| format!("{key} = {}\n", absolute(file)))
     };
     Ok(match init.custody {
         CustodyWord::File => "key_file = \"key-encryption-key\"\n".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use ward_journal::{Disk, Journal, Options, RealDisk, Report, VerifyOptions, verify};
-use ward_keys::{Kek, KeyStore};
+use ward_keys::KeyStore;
 use ward_model::{LeafIndex, Record};
 use ward_tlog::{Checkpoint, NoteSigner, SignedNote};
 
@@ -29,7 +29,10 @@ impl Insider {
     /// The key file or a sealed secret does not open.
     pub fn open(dir: &Path, key_file: Option<&Path>) -> Result<Self> {
         let own = dir.join("key-encryption-key");
-        let kek = Kek::read(key_file.unwrap_or(&own)).map_err(|error| anyhow!(error))?;
+        let found = [dir.join("ward.toml"), dir.join("../ward.toml")];
+        let known = found.iter().find_map(|file| crate::load::config(file).ok());
+        let file = Some(key_file.unwrap_or(&own)).filter(|it| key_file.is_some() || it.exists());
+        let kek = crate::unlock::look(&dir.join("custody"), file, known.as_ref())?.opened.kek;
         let keys = KeyStore::open(&dir.join("custody"), kek, Vec::new())
             .map_err(|error| anyhow!(error))?;
         // The log's name stands in its configuration; without one, in its first leaf.

@@ -117,7 +117,9 @@ fn witnesses(files: &[PathBuf]) -> Result<Vec<Witness>> {
 
 /// Opens custody with the key file, and holds the manifest to it.
 fn authentic(wanted: &Restore, read: &Unpacked, data: &Path) -> Result<(Vault, Vec<Verifier>)> {
-    let vault = Vault::open(&data.join("custody"), &wanted.key_file, &read.manifest.log)
+    let config = load::config(&wanted.into.join(names::CONFIG)).ok();
+    let file = wanted.key_file.as_deref();
+    let vault = Vault::open(&data.join("custody"), file, config.as_ref(), &read.manifest.log)
         .context("the key file is not that of this backup")?;
     if !Manifest::is_authentic(&vault.mac_key()?, &read.encoded, &read.mac) {
         return Err(Exit::new(
@@ -459,12 +461,12 @@ fn remarks(wanted: &Restore, data: &Path, marker: &Marker) {
             found.data.display(),
             data.display()
         )),
-        Ok(found) if found.key_file != wanted.key_file => progress(&format!(
-            "the key file is not put down: copy {} to {}",
-            wanted.key_file.display(),
-            found.key_file.display()
-        )),
-        Ok(_) => {}
+        Ok(found) => {
+            if let Some(file) = wanted.key_file.as_ref().filter(|file| **file != found.key_file) {
+                let (from, to) = (file.display(), found.key_file.display());
+                progress(&format!("the key file is not put down: copy {from} to {to}"));
+            }
+        }
         Err(mistakes) => progress(&mistakes.join("\n")),
     }
     progress(if marker.complete {

@@ -153,7 +153,10 @@ async fn unsealed(
     let standard = control.into_std().map_err(failed)?;
     let again = standard.try_clone().map_err(failed)?;
     let control = TcpListener::from_std(standard).map_err(failed)?;
-    say(&format!("sealed                     http://{} takes shares: ward keys unseal", at(&control)));
+    say(&format!(
+        "sealed                     http://{} takes shares: ward keys unseal",
+        at(&control)
+    ));
     let shares = sealed::wait(control, lock, signal()).await?;
     let control = TcpListener::from_std(again).map_err(failed)?;
     Ok(shares.map(|shares| (control, shares)))

@@ -147,6 +147,7 @@ fn step(app: &App, at: LeafIndex) -> Option<(LeafIndex, Concerns)> {
     let mut concerns = Concerns::default();
     for (at, record) in &batch {
         app.telling.see(*at, record);
+        app.telling.see_owner(app, *at, record);
         concerns.people |= ward_people::cascade::concerns(record);
         concerns.incidents |= ward_respond::decide::concerns(record);
         concerns.keys |= matches!(record, Record::KeyStateChanged(_));

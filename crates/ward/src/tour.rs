@@ -3,6 +3,7 @@
 //! Everything is seen from outside: HTTP calls and files, nothing of Ward's inside. The thief's
 //! signatures are made in `forge.rs`. Exit 0 only if every step came out as it must.
 
+mod compromise;
 mod forge;
 mod incident;
 mod journal;
@@ -61,6 +62,7 @@ impl Tour {
         self.reads_before().await?;
         let engineer = self.engineer_leaves().await?;
         self.forgeries(&engineer).await?;
+        self.a_key_compromised().await?;
         self.no_lone_insider(&engineer).await?;
         self.learning_and_observing().await?;
         self.offline_verifiers().await?;

@@ -20,7 +20,14 @@ fn planted() -> (Vec<u8>, String) {
 }
 
 fn import(holders: Vec<DeclaredHolder>) -> Import {
-    Import { kid: Some("legacy".into()), issuer: ISSUER.into(), holders, grandfathering: None }
+    Import {
+        passphrase: None,
+        kid: Some("legacy".into()),
+        issuer: ISSUER.into(),
+        holders,
+        others_unknown: false,
+        grandfathering: None,
+    }
 }
 
 /// Whether bytes hold a secret in a form a person could carry away.
@@ -75,7 +82,7 @@ fn a_planted_key_comes_out_nowhere() {
     let recorded = world.record(withheld.issuance());
     see(withheld.open(recorded, ledger).unwrap().expose().to_owned());
     see(jwks(ledger).to_string());
-    see(format!("{:?} {:?}", ledger.keys(), store.storage_holders()));
+    see(format!("{:?} {:?}", ledger.keys(), store.holders()));
     let _ = store.secret("other").unwrap();
     see(format!("{:?}", store.secret("NO").err()));
     let rotated = store.compromise(key, NOW, Cause::Left, ledger, NOW).unwrap();
@@ -83,7 +90,7 @@ fn a_planted_key_comes_out_nowhere() {
     let _ = world.record(rotated);
     see(format!("{:?}", store.rotate(key, Cause::Left, ledger, NOW).err()));
     see(format!("{:?}", store.sweep(ledger)));
-    see(CUSTODY_GRADE.to_owned());
+    see(crate::custody::grade(CustodyKind::File, false).to_owned());
     let dir = world.dir.path().to_owned();
     drop(active);
     let mut kept = Vec::new();

@@ -200,6 +200,10 @@ fn a_transaction_token_is_bound_to_its_request() {
     assert_eq!(claims["exp"], 1_800_000_030);
     assert_eq!(claims["txn"], "07070707070707070707070707070707");
     assert_eq!(claims["purp"], "delivery");
+    // What the draft requires, and where it recommends the rest to stand.
+    assert_eq!((&claims["scope"], &claims["req_wl"]), (&"read".into(), &"gate".into()));
+    assert_eq!(claims["tctx"]["purp"], "delivery");
+    assert_eq!(claims["tctx"]["kind"], claims["kind"]);
     assert_eq!(claims.get("tenant"), None);
     assert_eq!(claims["rctx"]["method"], "GET");
     assert_eq!(claims["rctx"]["path_sha256"].as_str().unwrap().len(), 43);

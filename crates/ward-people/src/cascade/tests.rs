@@ -400,3 +400,50 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_nobody_can_say_the_holders_of_goes_with_any_leaver() {
+    let unknown = |key: i32, since: i64| -> Record {
+        let (key, since) = (KeyNumber(key), UnixMillis::new(since));
+        ward_model::record::KeyHoldersUnknown { key, since }.into()
+    };
+    let here = |number| put(number, PersonState::Active);
+    struct Case {
+        name: &'static str,
+        given: Vec<Record>,
+        leaves: u8,
+        want: &'static [i32],
+    }
+    let active = || key(1, KeyState::Active);
+    let cases = [
+        Case { name: "known", given: vec![here(1), active()], leaves: 1, want: &[] },
+        Case {
+            name: "unknown",
+            given: vec![here(1), here(2), active(), unknown(1, 3)],
+            leaves: 2,
+            want: &[1],
+        },
+        Case {
+            name: "only that key",
+            given: vec![here(1), active(), key(2, KeyState::Active), unknown(2, 3)],
+            leaves: 1,
+            want: &[2],
+        },
+        Case {
+            name: "he left before it came",
+            given: vec![put(1, PersonState::Left), active(), unknown(1, 3)],
+            leaves: 1,
+            want: &[],
+        },
+    ];
+    for case in cases {
+        let view = replay(&case.given);
+        let mut keys: Vec<i32> = Vec::new();
+        for step in plan(&view, person(case.leaves), true) {
+            if let Step::SigningKey { key, .. } = step {
+                keys.push(key.0);
+            }
+        }
+        assert_eq!(keys, case.want, "{}", case.name);
+    }
+}

@@ -13,6 +13,8 @@ use super::{blocking, finish, unavailable};
 use crate::app::App;
 use crate::clock;
 use crate::doctor::{Ending, Facts, InUse, JournalFacts, as_json, judge, offline};
+use crate::inventory::{self, Warning};
+use crate::snapshot::Standing;
 
 /// `GET /api/doctor`.
 pub async fn doctor(State(app): State<Arc<App>>) -> Response<Body> {
@@ -40,12 +42,16 @@ fn facts(app: &App, now: UnixMillis) -> Result<Facts, StoreError> {
         signed_at: offline::signed_at(&app.config.data),
         free_bytes: offline::free_bytes(&app.config.data),
         segment_bytes: app.config.segment_bytes,
+        custody: Some((app.keys.kind(), app.keys.signs_inside())),
+        memory: Some(app.memory),
         root_named: app.config.root_on_hosts.len(),
         root_unknown: Some(root_unknown),
         credentials: Some(credentials(app, now)?),
         keys: Some(keys.collect()),
+        warned: warned(app),
         waiting: None,
         operators: Some(operators(app)),
+        snapshot: Some(snapshot(app, health.records.0)),
         broken: None,
         journal: Some(JournalFacts {
             records: health.records.0,
@@ -58,6 +64,20 @@ fn facts(app: &App, now: UnixMillis) -> Result<Facts, StoreError> {
             behind: health.records.0.saturating_sub(app.store.applied().0),
         }),
     })
+}
+
+fn snapshot(app: &App, records: i64) -> (Standing, i64) {
+    let standing = app.snapshots.standing();
+    let behind = records.saturating_sub(standing.records);
+    (standing, behind)
+}
+
+/// What the inventory warns of, but for what is told of credentials and keys one by one.
+fn warned(app: &App) -> Vec<(&'static str, usize)> {
+    let mut counted = inventory::tally(&inventory::all(app));
+    let elsewhere = [Warning::Expiring, Warning::SigningKeyOld];
+    counted.retain(|(warning, count)| *count > 0 && !elsewhere.contains(warning));
+    counted.into_iter().map(|(warning, count)| (warning.as_str(), count)).collect()
 }
 
 /// API keys and clients that are live.

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::Response;
+use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ward_keys::{DeclaredHolder, Grandfathering, Import, KeyChange, KeyError};
 use ward_model::record::IssuerModeSet;
-use ward_model::word::{Cause, IssuerMode};
-use ward_model::{Caller, KeyNumber, PrincipalKind, Problem, ProblemKind, Text, UnixMillis};
+use ward_model::word::IssuerMode;
+use ward_model::{Caller, PrincipalKind, Problem, ProblemKind, Secret, Text, UnixMillis};
+use zeroize::Zeroizing;
 
-use super::query::text_of;
-use super::{Answer, act, blocking, finish, input, record_act, unavailable};
+use super::{Answer, act, blocking, finish, input, key, record_act, unavailable};
 use crate::app::App;
 use crate::clock;
 
@@ -23,43 +24,30 @@ pub async fn list(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 fn listing(app: &App) -> Value {
-    let keys: Vec<Value> = app
-        .ledger
-        .keys()
-        .iter()
-        .map(|key| {
-            let holders: Vec<Value> = key
-                .holders
-                .iter()
-                .map(|holder| {
-                    json!({
-                        "person": ward_people::person::id_text(holder.person),
-                        "since": text_of(holder.since),
-                        "evidence": holder.evidence,
-                    })
-                })
-                .collect();
-            json!({
-                "key": key.number, "kid": key.kid, "alg": key.algorithm, "purpose": key.purpose,
-                "source": key.source, "issuer": key.issuer, "state": key.state,
-                "since": text_of(key.since), "holders": holders,
-                "live_tokens": app.ledger.live_tokens(key.number),
-                "grandfathering": key.grandfathering.map(|window| json!({
-                    "cut_over": text_of(window.cut_over), "closes_at": text_of(window.closes_at),
-                    "closed": window.closed,
-                })),
-            })
-        })
-        .collect();
-    json!({"keys": keys, "custody_grade": ward_keys::CUSTODY_GRADE})
+    let keys = app.ledger.keys();
+    let keys: Vec<Value> = keys.iter().map(|key| key::described(app, key)).collect();
+    json!({"keys": keys, "custody_grade": grade(app)})
+}
+
+/// What the way keys are kept here protects from.
+pub fn grade(app: &App) -> &'static str {
+    ward_keys::custody::grade(app.keys.kind(), app.keys.signs_inside())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ImportBody {
-    pem: String,
+    /// PEM or JWK.
+    #[serde(default)]
+    pem: Zeroizing<String>,
+    /// DER or PKCS#12, in base64.
+    der: Option<Zeroizing<String>>,
+    /// What the key is under.
+    passphrase: Option<Zeroizing<String>>,
     kid: Option<String>,
     issuer: String,
+    /// Everyone who could read it: SCIM ids. Nobody named, or the word `unknown` among them: whoever
+    /// works here from now on is treated as a holder.
     #[serde(default)]
     holders: Vec<String>,
     grandfathering: Option<Window>,
@@ -88,30 +76,53 @@ pub async fn import(
     finish(imported(app, caller, &body).await)
 }
 
-async fn imported(app: Arc<App>, caller: Caller, body: &[u8]) -> Answer {
+/// Whether a key's import can be read: asked before it is held.
+pub fn readable(body: &[u8]) -> Result<(), Problem> {
+    import_body(body).map(drop)
+}
+
+fn import_body(body: &[u8]) -> Result<ImportBody, Problem> {
     // WHY no detail of the parser: it could quote the key.
-    let wanted: ImportBody = serde_json::from_slice(body).map_err(|_| {
-        input("the body must be {pem, issuer, kid?, holders?, grandfathering?, activate?}")
-    })?;
+    serde_json::from_slice(body).map_err(|_| {
+        input(
+            "the body must be {pem or der, passphrase?, issuer, kid?, holders?, grandfathering?, \
+             activate?}",
+        )
+    })
+}
+
+async fn imported(app: Arc<App>, caller: Caller, body: &[u8]) -> Answer {
+    let wanted = import_body(body)?;
     let now = clock::now();
-    let holders = wanted.holders.iter().map(|text| holder(&app, text, now));
+    let named = wanted.holders.iter().filter(|text| *text != UNKNOWN);
+    let holders: Vec<DeclaredHolder> =
+        named.map(|text| holder(&app, text, now)).collect::<Result<_, _>>()?;
     let import = Import {
+        passphrase: wanted.passphrase.map(|words| Secret::new(words.to_string())),
+        others_unknown: holders.is_empty() || holders.len() < wanted.holders.len(),
         kid: wanted.kid,
         issuer: wanted.issuer,
-        holders: holders.collect::<Result<_, _>>()?,
+        holders,
         grandfathering: wanted.grandfathering.map(|window| Grandfathering {
             cut_over: UnixMillis::from_seconds(window.cut_over),
             life_ms_max: window.life_seconds.saturating_mul(1000),
             closes_at: now.plus_ms(window.window_days.saturating_mul(ward_model::time::DAY_MS)),
         }),
     };
-    let pem = zeroize::Zeroizing::new(wanted.pem.into_bytes());
+    let key = match wanted.der {
+        Some(der) => BASE64.decode(der.as_bytes()).map(Zeroizing::new),
+        None => Ok(Zeroizing::new(wanted.pem.as_bytes().to_vec())),
+    };
+    let key = key.map_err(|_| input("`der` is base64"))?;
     let shared = Arc::clone(&app);
-    let change = blocking(move || shared.keys.import(&pem, &import, &shared.ledger, now));
+    let change = blocking(move || shared.keys.import(&key, &import, &shared.ledger, now));
     let change = change.await?.map_err(problem)?;
     let verb = if wanted.activate { "import key and sign with it" } else { "import key" };
     changed(&app, caller, verb, change).await
 }
+
+/// A holder nobody can name.
+const UNKNOWN: &str = "unknown";
 
 fn holder(app: &App, text: &str, now: UnixMillis) -> Result<DeclaredHolder, Problem> {
     let person =
@@ -127,46 +138,8 @@ fn holder(app: &App, text: &str, now: UnixMillis) -> Result<DeclaredHolder, Prob
     Ok(DeclaredHolder { person, person_key, since: now })
 }
 
-/// `POST /api/keys/{kid}/rotate`.
-pub async fn rotate(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(kid): Path<String>,
-) -> Response<Body> {
-    finish(
-        async {
-            let key = by_kid(&app, &kid)?;
-            let shared = Arc::clone(&app);
-            let now = clock::now();
-            let change =
-                blocking(move || shared.keys.rotate(key, Cause::Operator, &shared.ledger, now));
-            changed(&app, caller, "rotate key", change.await?.map_err(problem)?).await
-        }
-        .await,
-    )
-}
-
-/// `POST /api/keys/{kid}/compromised`.
-pub async fn compromised(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Path(kid): Path<String>,
-) -> Response<Body> {
-    finish(
-        async {
-            let key = by_kid(&app, &kid)?;
-            let shared = Arc::clone(&app);
-            let now = clock::now();
-            let change = blocking(move || {
-                shared.keys.compromise(key, now, Cause::Compromise, &shared.ledger, now)
-            });
-            changed(&app, caller, "key compromised", change.await?.map_err(problem)?).await
-        }
-        .await,
-    )
-}
-
-async fn changed(app: &App, caller: Caller, verb: &str, change: KeyChange) -> Answer {
+/// Records a change of keys, then says what came of it.
+pub async fn changed(app: &App, caller: Caller, verb: &str, change: KeyChange) -> Answer {
     let number = change.key;
     record_act(app, act(caller, verb, i64::from(number.0), &number.0.to_le_bytes())).await?;
     let recorded = app.journal.append(change, clock::now()).await;
@@ -176,20 +149,15 @@ async fn changed(app: &App, caller: Caller, verb: &str, change: KeyChange) -> An
         "key": number,
         "kid": key.as_ref().map(|key| key.kid.to_string()),
         "state": key.as_ref().map(|key| key.state),
-        "live_tokens": app.ledger.live_tokens(number),
+        "live_tokens": app.live.under(number, clock::now()).unexpired,
     }))
 }
 
-fn by_kid(app: &App, kid: &str) -> Result<KeyNumber, Problem> {
-    let found = app.ledger.keys().into_iter().find(|key| *key.kid == *kid);
-    found
-        .map(|key| key.number)
-        .ok_or_else(|| ProblemKind::NotFound.problem("no key has this kid", None))
-}
-
-fn problem(error: KeyError) -> Problem {
+/// A mistake of the caller, or a fault of ours.
+pub fn problem(error: KeyError) -> Problem {
     match error {
         KeyError::Input { what } => input(what),
+        KeyError::Import(error) => input(error.to_string()),
         KeyError::Unknown => ProblemKind::NotFound.problem("no such key", None),
         KeyError::Conflict { what } => ProblemKind::Conflict.problem(what, None),
         _ => unavailable("the key store"),
@@ -218,6 +186,7 @@ async fn mode_set(app: &App, caller: Caller, body: &[u8]) -> Answer {
     let mode = IssuerMode::from_name(&wanted.mode)
         .ok_or_else(|| input("mode is \"learning\" or \"enforcing\""))?;
     let issuer = Text::new(wanted.issuer.clone()).map_err(|_| input("the issuer is too long"))?;
+    super::issuers::guard_mode(app, &wanted.issuer, mode)?;
     record_act(app, act(caller, "set issuer mode", 0, body)).await?;
     let recorded = app.journal.append(IssuerModeSet { issuer, mode }, clock::now()).await;
     let _recorded = recorded.map_err(|_| unavailable("the journal"))?;

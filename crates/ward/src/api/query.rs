@@ -55,6 +55,16 @@ impl Query {
     }
 }
 
+/// A moment that stands in a body (RFC 3339).
+///
+/// # Errors
+/// It is none.
+pub fn moment(text: &str) -> Result<UnixMillis, Problem> {
+    let bad = |_| input("a moment is an RFC 3339 time, such as 2026-11-23T00:00:00Z");
+    let time: jiff::Timestamp = text.parse().map_err(bad)?;
+    Ok(UnixMillis::new(time.as_millisecond()))
+}
+
 /// A moment as RFC 3339 text in UTC.
 pub fn text_of(moment: UnixMillis) -> String {
     jiff::Timestamp::from_millisecond(moment.ms())

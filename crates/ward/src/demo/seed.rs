@@ -123,9 +123,11 @@ async fn imported_key(
     let now = clock::now();
     let person_key = app.ledger.principal_key(PrincipalKind::Person, &id_text(holder));
     let import = Import {
+        passphrase: None,
         kid: None,
         issuer: ISSUER.to_owned(),
         holders: vec![DeclaredHolder { person: holder, person_key, since: now }],
+        others_unknown: false,
         grandfathering: Some(Grandfathering {
             cut_over: now,
             life_ms_max: 3_600_000,

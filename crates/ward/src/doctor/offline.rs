@@ -9,6 +9,7 @@ use ward_model::UnixMillis;
 use super::{Facts, as_json, judge};
 use crate::cli::Doctor;
 use crate::config::Config;
+use crate::config::custody::Source;
 use crate::exit::Exit;
 use crate::{clock, load, restored};
 
@@ -41,7 +42,9 @@ fn broken(config: &Config) -> Option<String> {
     if let Err(error) = restored::pending(&config.data) {
         return Some(error.message);
     }
-    if let Err(error) = ward_keys::Kek::read(&config.key_file) {
+    if let Source::File(file) = &config.custody.source
+        && let Err(error) = ward_keys::Kek::read(file)
+    {
         return Some(error.to_string());
     }
     if !config.data.join("journal").join("format").is_file() {

@@ -12,15 +12,27 @@ fn days(count: i64) -> UnixMillis {
 fn well() -> Facts {
     Facts {
         journal: Some(JournalFacts { records: 1_234_567, behind: 3, ..JournalFacts::default() }),
+        snapshot: Some((
+            Standing {
+                records: 9,
+                bytes: 270_000_000,
+                taken_at: Some(days(-1)),
+                ..Standing::default()
+            },
+            1_200,
+        )),
         broken: None,
         head_time: Some(NOW.plus_ms(-400)),
         signed_at: Some(NOW.plus_ms(-1200)),
         free_bytes: Some(200_000_000_000),
         segment_bytes: 32 << 20,
+        custody: Some((CustodyKind::File, false)),
+        memory: Some(Memory { no_dump: true, no_swap: true }),
         root_named: 2,
         root_unknown: Some(0),
         credentials: Some(vec![Ending { name: "API key 1".to_owned(), expires_at: days(80) }]),
         keys: Some(vec![InUse { kid: "kid-of-a-new-signing-key".to_owned(), since: days(-5) }]),
+        warned: Vec::new(),
         waiting: Some(0),
         operators: Some(2),
     }
@@ -38,12 +50,18 @@ fn ill() -> Facts {
         head_time: Some(days(1)),
         signed_at: None,
         free_bytes: Some(90 << 20),
+        memory: Some(Memory { no_dump: true, no_swap: false }),
         root_unknown: Some(1),
         credentials: Some(vec![ending("client web", 9), ending("API key 7", 1)]),
         keys: Some(vec![
             InUse { kid: "kid-of-an-old-signing-key".to_owned(), since: days(-100) },
             InUse { kid: "kid-of-an-ancient-signing-key".to_owned(), since: days(-400) },
         ]),
+        snapshot: Some((
+            Standing { refused: Some("it ends too soon".to_owned()), ..Standing::default() },
+            9,
+        )),
+        warned: Vec::new(),
         waiting: Some(2),
         operators: Some(1),
         ..well()
@@ -86,4 +104,14 @@ fn what_a_journal_says_is_judged_by_its_worst() {
     let jumped = JournalFacts { jumps: 1, ..JournalFacts::default() };
     assert_eq!(clock(&Facts { journal: Some(jumped), ..well() }, NOW).level, Level::Look);
     assert_eq!(custody(&Facts { root_named: 0, ..well() }).level, Level::Look);
+}
+
+#[test]
+fn what_the_inventory_warns_of_is_one_line() {
+    assert_eq!(warned(&well()), None);
+    let facts = Facts { warned: vec![("unowned", 2), ("api_key_unused", 1)], ..well() };
+    let found = warned(&facts).unwrap();
+    assert_eq!(found.level, Level::Look);
+    assert!(found.what.ends_with("2 unowned, 1 api_key_unused"), "{}", found.what);
+    assert!(judge(&facts, NOW).contains(&found));
 }

@@ -41,7 +41,7 @@ pub fn now(app: &App) -> Now {
         alerts_today: pulse.alerts_today,
         incidents_open: pulse.incidents_open,
         journal: journal(app),
-        custody: custody(ward_keys::CUSTODY_GRADE),
+        custody: custody(crate::api::keys::grade(app)),
         issuers: issuers(app),
         routes: routes(app),
         ungated_today: pulse.ungated_today,
@@ -100,7 +100,21 @@ fn issuers(app: &App) -> Vec<IssuerState> {
             issuers.push(IssuerState { issuer: key.issuer.clone(), mode });
         }
     }
+    let now = clock::now();
+    for foreign in app.ledger.issuers().iter().filter(|one| !one.withdrawn) {
+        let mode = app.ledger.foreign_mode(foreign);
+        issuers.push(IssuerState { issuer: foreign_line(foreign, now), mode });
+    }
     issuers
+}
+
+/// A foreign issuer in one line: how far its reports are, and how much of what comes they cover.
+fn foreign_line(issuer: &ward_ledger::foreign::Issuer, now: UnixMillis) -> String {
+    let lag = crate::issuers::lag_ms(issuer, now);
+    let lag = lag.map_or_else(|| "no report yet".to_owned(), |ms| format!("{} s behind", ms / 1000));
+    let share = crate::issuers::coverage(issuer);
+    let share = share.map_or_else(String::new, |share| format!(", covers {:.1} %", share * 100.0));
+    format!("{} ({lag}{share})", issuer.url)
 }
 
 /// The custody text in its three parts: `grade: what it is and protects. What it leaves.`

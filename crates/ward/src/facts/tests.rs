@@ -111,7 +111,7 @@ fn entries_without_a_note_are_sentences_too() {
 
 #[test]
 fn custody_is_told_in_three_parts() {
-    let grade = custody(ward_keys::CUSTODY_GRADE);
+    let grade = custody(ward_keys::custody::grade(ward_model::word::CustodyKind::File, false));
     assert_eq!(grade.grade, "key file");
     assert!(grade.protects.starts_with("Private keys are sealed"), "{}", grade.protects);
     assert!(grade.protects.ends_with('.'), "{}", grade.protects);

@@ -35,12 +35,18 @@ impl House {
             upstream: "http://127.0.0.1:9".into(),
             name: "test.example/log".into(),
             operator: Some("one@example".into()),
+            custody: crate::cli::keys::CustodyWord::File,
+            share_holder: Vec::new(),
+            shares_needed: 2,
+            module: None,
+            token: None,
+            secret_file: None,
         };
         let made = tokio::task::spawn_blocking(move || {
             init::init(&wanted).unwrap();
             let file = wanted.dir.join("ward.toml");
             let set = load::set(&file).unwrap();
-            let (rooms, set) = open::open(set, &file, &|_| {}).unwrap();
+            let (rooms, set) = open::open(set, &file, &[], &|_| {}).unwrap();
             let token = std::fs::read_to_string(wanted.dir.join("operator-api-key")).unwrap();
             (set, file, rooms, token.trim().to_owned())
         });

@@ -350,7 +350,7 @@ fn key_state(keys: &Value, kid: &str) -> String {
 }
 
 /// The never-issued incident about a key, with its timeline.
-async fn incident_of(api: &crate::client::Client, kid: &str) -> Result<Option<Value>> {
+pub(super) async fn incident_of(api: &crate::client::Client, kid: &str) -> Result<Option<Value>> {
     let list = api.get("/api/incidents?limit=200").await?.ok()?;
     for one in list.get("items").and_then(Value::as_array).into_iter().flatten() {
         let Ok(id) = super::text_at(one, "id") else { continue };
