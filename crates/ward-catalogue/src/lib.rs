@@ -16,8 +16,8 @@ mod path;
 mod read;
 
 pub use catalogue::{
-    Body, Budget, Catalogue, DataClass, Field, Host, Method, Mode, Namespace, Purpose, Route,
-    RouteSubject, Undeclared,
+    Body, Budget, Catalogue, DataClass, Field, Holder, Host, Method, Mode, Namespace, Purpose,
+    Route, RouteSubject, Undeclared,
 };
 pub use mistake::Mistake;
 pub use openapi::{Begun, OpenapiError, from_openapi};

@@ -11,6 +11,8 @@ use ward_catalogue::{Body, Catalogue, Mode, Route};
 use ward_model::word::{RouteMode, Task};
 use ward_model::{AccessId, RouteNumber, UnixMillis};
 
+use crate::holder::Presenter;
+
 /// One request, matched to its route.
 pub struct Ask {
     /// Outside it is `Ward-Request-Id`.
@@ -26,6 +28,7 @@ pub struct Ask {
     /// Raw path and query as sent upstream; never recorded.
     pub path: String,
     pub(crate) target: Target,
+    pub(crate) presenter: Presenter,
 }
 
 /// Where a request goes.

@@ -39,6 +39,12 @@ async fn life(
 
 /// Records a refusal, or counts it as noise, and answers it.
 pub(crate) async fn refused(gate: &Gate, ask: &Ask, refusal: Refusal) -> Response<Body> {
+    let mut response = told(gate, ask, refusal).await;
+    ask.presenter.challenge(&mut response);
+    response
+}
+
+async fn told(gate: &Gate, ask: &Ask, refusal: Refusal) -> Response<Body> {
     let reason = refusal.reason;
     gate.parts.counters.refused(reason);
     if !refusal.is_recorded() {

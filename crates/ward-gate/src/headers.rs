@@ -20,7 +20,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// Fields that would make the upstream answer with a part, an encoding or a mere "unchanged", or
 /// that would let the caller speak with the gate's voice.
-const NOT_ASKED: [&str; 22] = [
+const NOT_ASKED: [&str; 24] = [
     "accept-encoding",
     "range",
     "if-range",
@@ -41,6 +41,8 @@ const NOT_ASKED: [&str; 22] = [
     "x-forwarded-proto",
     "forwarded",
     "x-api-key",
+    "dpop",
+    "x-forwarded-client-cert",
     "txn-token",
     "authorization",
 ];

@@ -98,11 +98,8 @@ fn problem(access: AccessId, reason: Reason) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(ward_model::Problem::MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    match kind {
-        ProblemKind::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        _ => {}
+    if let ProblemKind::Unavailable(_) = kind {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     with_id(&mut response, access);
     response

@@ -7,6 +7,7 @@ mod gate {
     mod asked;
     mod budget;
     mod bypass;
+    mod holder;
     mod house;
     mod journal;
     mod leaves;

@@ -14,6 +14,8 @@ pub const PART_BYTES_MAX: usize = TOKEN_BYTES_MAX / 4 * 3;
 pub const AUDIENCES_MAX: usize = 16;
 /// Most actors in a chain of delegation (`act` within `act`).
 pub const ACTORS_MAX: usize = 4;
+/// Most keys one client has.
+pub const CLIENT_KEYS_MAX: usize = 4;
 /// Latest NumericDate, seconds: the end of the year 9999.
 pub const NUMERIC_DATE_MAX: i64 = 253_402_300_799;
 /// `jti`: characters and the bytes they stand for.
@@ -22,8 +24,8 @@ pub const JTI_CHARS: usize = 40;
 pub const JTI_BYTES: usize = 30;
 /// Random bytes of a `jti` (112 bits).
 pub const JTI_RANDOM_BYTES: usize = 14;
-/// Slots of a segment, as a power of two.
-pub const SEGMENT_BITS: u32 = 16;
+/// Slots of a segment, as a power of two: one huge page of 2 MiB.
+pub const SEGMENT_BITS: u32 = 18;
 /// Furthest a recorded sequence may lie past the highest one known, in its origin.
 pub const SEQUENCE_SKIP_MAX: u64 = 1 << 24;
 /// A segment stays this long after its longest life has passed, milliseconds (clock skew).

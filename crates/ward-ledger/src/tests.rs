@@ -16,6 +16,7 @@ mod reasons;
 mod snapshot;
 mod terms;
 mod threads;
+mod wycheproof;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{

@@ -84,6 +84,12 @@ impl Desk {
         }
     }
 
+    /// Whether a proof needs a nonce that it has not; says nothing of whether it holds.
+    #[must_use]
+    pub fn wants_nonce(&self, raw: &str, now: UnixMillis) -> bool {
+        dpop::wants_nonce(raw, &self.nonces, self.nonce_before, now)
+    }
+
     /// A nonce for the next proof (`DPoP-Nonce`).
     #[must_use]
     pub fn nonce(&self, now: UnixMillis) -> String {

@@ -104,7 +104,7 @@ pub fn check(raw: &str, expected: &Expected<'_>, now: UnixMillis) -> Result<Proo
     let method = text(claims, "htm").ok_or(Refusal::Malformed)?;
     let uri = text(claims, "htu").ok_or(Refusal::Malformed)?;
     let made_at = UnixMillis::from_seconds(date(claims, "iat").ok_or(Refusal::Malformed)?);
-    nonce(claims, made_at, expected, now)?;
+    nonce(claims, made_at, expected.nonces, expected.nonce_before, now)?;
     let algorithm = text(&proof.header, "alg").and_then(algorithm).filter(|it| key.fits(*it));
     let algorithm = algorithm.ok_or(Refusal::Algorithm)?;
     if method != expected.method {
@@ -133,16 +133,26 @@ pub fn check(raw: &str, expected: &Expected<'_>, now: UnixMillis) -> Result<Proo
     Ok(Proof { key: key.thumbprint(), jti: jti.to_owned() })
 }
 
+/// Whether a proof needs a nonce and has none that is known: what the client is told, whatever
+/// stands beside it. A text that is no proof needs none.
+#[must_use]
+pub fn wants_nonce(raw: &str, nonces: &Nonces, nonce_before: UnixMillis, now: UnixMillis) -> bool {
+    let Some(proof) = Jws::read(raw, PROOF_BYTES_MAX) else { return false };
+    let Some(made_at) = date(&proof.claims, "iat") else { return false };
+    nonce(&proof.claims, UnixMillis::from_seconds(made_at), nonces, nonce_before, now).is_err()
+}
+
 /// A nonce that is there must be known; one that is needed must be there.
 fn nonce(
     claims: &[(String, Json)],
     made_at: UnixMillis,
-    expected: &Expected<'_>,
+    nonces: &Nonces,
+    nonce_before: UnixMillis,
     now: UnixMillis,
 ) -> Result<(), Refusal> {
     match get(claims, "nonce") {
-        None if made_at >= expected.nonce_before => Ok(()),
-        Some(Json::Text(nonce)) if expected.nonces.knows(nonce, now) => Ok(()),
+        None if made_at >= nonce_before => Ok(()),
+        Some(Json::Text(nonce)) if nonces.knows(nonce, now) => Ok(()),
         _ => Err(Refusal::Nonce),
     }
 }

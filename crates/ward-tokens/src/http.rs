@@ -42,6 +42,21 @@ pub fn router(issuance: Issuance) -> Router {
         .with_state(issuance)
 }
 
+/// Whether the body of an act that may be held can be read at all: what cannot is refused before
+/// anybody is asked to consent to it.
+///
+/// # Errors
+/// The problem its door would answer.
+pub fn readable(route: &str, body: &[u8]) -> Result<(), Problem> {
+    match route {
+        "/api/api-keys" => read::<api_keys::ApiKeyRequest>(body).map(drop),
+        "/api/api-keys/{id}/rotate" => read::<api_keys::RotateRequest>(body).map(drop),
+        "/api/clients" => read::<clients::ClientRequest>(body).map(drop),
+        "/api/clients/{id}/secret" => read::<clients::SecretRequest>(body).map(drop),
+        _ => Ok(()),
+    }
+}
+
 type Knock = Option<Extension<Caller>>;
 
 /// A principal in a body.

@@ -42,7 +42,7 @@ pub use batch::typed_router;
 pub use clients::ClientMore;
 pub use credential::{ApiKeyAsk, ClientAsk, NewApiKey, NewClient};
 pub use desk::{Desk, DeskParts, Names, desk_router};
-pub use http::router;
+pub use http::{readable, router};
 pub use issuance::{
     Clock, Entropy, Issuance, IssueError, NumberError, Numbers, Parts, SigningPolicy, TokenAsk,
 };

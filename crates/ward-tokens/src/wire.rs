@@ -7,14 +7,18 @@ use ward_model::Secret;
 
 use crate::limits::PARAMETERS_MAX;
 
-/// Parameters of a form; `None` if one is there twice, or it is no form.
+/// Parameters that may be there more than once: RFC 8707 §2, RFC 8693 §2.1.
+const REPEATED: [&str; 2] = ["resource", "audience"];
+
+/// Parameters of a form; `None` if one is there twice that must not, or it is no form.
 pub(crate) fn form(body: &[u8]) -> Option<Vec<(String, String)>> {
     let body = core::str::from_utf8(body).ok()?;
     let mut parameters: Vec<(String, String)> = Vec::new();
     for pair in body.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(name)?, decode(value)?);
-        let twice = parameters.iter().any(|(known, _)| *known == name);
+        let twice = parameters.iter().any(|(known, _)| *known == name)
+            && !REPEATED.contains(&name.as_str());
         if twice || parameters.len() >= PARAMETERS_MAX {
             return None;
         }

@@ -34,11 +34,17 @@ impl Asked {
     /// Of a request to the API.
     ///
     /// # Errors
-    /// The problem `no_purpose`: none is stated and the rules ask for one.
+    /// The problem `no_purpose`: none is stated and the rules ask for one. `input`: what is stated
+    /// is not one plain text.
     pub fn new(app: &App, caller: Caller, headers: &HeaderMap, uri: &Uri) -> Result<Self, Problem> {
-        let purpose = purpose(headers).map_or(0, |text| (app.purpose_hash)(text));
+        let told = purpose(headers);
+        let purpose = told.map_or(0, |text| (app.purpose_hash)(text));
         ReadDesk::<Approving>::purpose(&app.read_rules, purpose)
             .map_err(|error| problem(&error))?;
+        if told.is_none() && headers.contains_key(PURPOSE) {
+            let wanted = "Ward-Purpose is one text of 1 to 256 bytes without control characters";
+            return Err(ProblemKind::Input.problem(wanted, None));
+        }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self { caller, purpose, exact: format!("GET {path}").into_bytes() })
     }

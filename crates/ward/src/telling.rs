@@ -6,6 +6,8 @@
 //! them by `webhook-id` or `Message-ID`.
 //! Best test: at the end of this file; `interop/notify.py` for the way out.
 
+mod owner;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub struct Telling {
     notifier: Notifier,
     courier: Arc<Courier>,
     mutes: Arc<BTreeSet<AlertKind>>,
+    to_owners: owner::ToOwners,
 }
 
 impl Telling {
@@ -60,10 +63,16 @@ impl Telling {
         let console = config.operators.console.clone();
         let console =
             console.unwrap_or_else(|| format!("http://localhost:{}", config.control.port()));
+        let mail = targets.iter().find_map(|target| match &target.way {
+            Way::Mail { mailer, from, .. } => Some((mailer.clone(), from.clone())),
+            Way::Webhook { .. } => None,
+        });
+        let to_owners =
+            owner::ToOwners { way: mail, client: client.clone(), console: console.clone() };
         let courier = Courier::new(client, targets, &console);
         let notifier = Notifier::new(courier.names(), Plan::default());
         let mutes = Arc::new(config.mutes.clone());
-        Ok(Self { notifier, courier: Arc::new(courier), mutes })
+        Ok(Self { notifier, courier: Arc::new(courier), mutes, to_owners })
     }
 
     /// Tells what a record says, if it is to be told.
@@ -73,6 +82,13 @@ impl Telling {
         }
         if let Some(notice) = notice(at, record) {
             self.offer(notice);
+        }
+    }
+
+    /// Writes to whoever answers for what leaked. Reads the store; muting does not reach it.
+    pub fn see_owner(&self, app: &App, at: Position, record: &Record) {
+        if let Record::AlertRaised(alert) = record {
+            owner::tell(app, &self.to_owners, at, alert);
         }
     }
 
@@ -179,7 +195,10 @@ const fn about(record: &Record) -> Option<AlertKind> {
 const fn loud(kind: AlertKind) -> bool {
     matches!(
         kind,
-        AlertKind::UnapprovedChange | AlertKind::EmergencyUsed | AlertKind::OperatorCredential
+        AlertKind::UnapprovedChange
+            | AlertKind::EmergencyUsed
+            | AlertKind::OperatorCredential
+            | AlertKind::IssuerTrouble
     )
 }
 
@@ -196,6 +215,17 @@ fn told(
         "incident.opened" => "Ward: a new incident",
         _ => "Ward: an alert about operators",
     };
+    told_as(id, at, kind, title, lines, link)
+}
+
+fn told_as(
+    id: &str,
+    at: UnixMillis,
+    kind: &'static str,
+    title: &str,
+    lines: &[String],
+    link: &str,
+) -> Option<Notice> {
     let made = NoticeId::parse(id).and_then(|id| Notice::new(id, at, kind, title, lines, link));
     made.inspect_err(|error| tracing::error!(%error, "a notice could not be made")).ok()
 }

@@ -64,6 +64,14 @@ fn a_good_file_compiles() {
     let route = catalogue.route(RouteNumber(3)).unwrap();
     assert_eq!((route.mode, route.body, route.subjects_max), (Mode::Enforce, Body::Json, 5));
     assert_eq!(route.kinds, [PrincipalKind::Person, PrincipalKind::Service]);
+    assert!(!route.login_required);
+    for (word, want) in [("required", true), ("optional", false)] {
+        let text = GOOD.replace("tenant = \"principal\"", &format!("login = \"{word}\"\n$0"));
+        let text = text.replace("$0", "tenant = \"principal\"");
+        let other = Catalogue::parse("catalogue.toml", &text).unwrap();
+        assert_eq!(other.route(RouteNumber(3)).unwrap().login_required, want);
+        assert_eq!(other.digest() == catalogue.digest(), !want, "it counts, and only when asked");
+    }
     let customer = NamespaceNumber(1);
     assert_eq!(route.subject, Some(RouteSubject::Parameter { namespace: customer, index: 0 }));
     assert_eq!(route.fields.iter().map(|field| field.slot).collect::<Vec<_>>(), [0, 4, 7]);

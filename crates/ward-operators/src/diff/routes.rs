@@ -171,8 +171,8 @@ fn rules(old: &Route, new: &Route, openings: &Openings, f: &mut Findings) {
         subject,
         self_only,
         tenant,
-        holder,
-        login_required,
+        holder: _,
+        login_required: _,
         subjects_max,
         body: _,
         fields,
@@ -209,20 +209,7 @@ fn rules(old: &Route, new: &Route, openings: &Openings, f: &mut Findings) {
         let what = if *tenant { "records of other tenants pass" } else { "the tenant is checked" };
         f.either(*tenant, Kind::RouteTenant, place, &what);
     }
-    if *holder != new.holder {
-        let what = match new.holder {
-            Holder::Bound => "a token is taken from the holder it is bound to alone",
-            Holder::Any => "tokens that are bound to nobody pass",
-        };
-        f.either(*holder == Holder::Bound, Kind::RouteHolder, place, &what);
-    }
-    if *login_required != new.login_required {
-        let what = match new.login_required {
-            true => "nobody reads without a login behind his credential",
-            false => "credentials without a login behind them pass",
-        };
-        f.either(*login_required, Kind::RouteLogin, place, &what);
-    }
+    compare_presenting(old, new, place, f);
     f.cap(
         Kind::RouteSubjects,
         place,
@@ -251,6 +238,24 @@ fn tightened(
             let policy = word(policy);
             f.weaker(kind, place, &format_args!("{what}, but policy {policy} may permit by that"));
         }
+    }
+}
+
+/// Who may present a credential, and what stands behind it.
+fn compare_presenting(old: &Route, new: &Route, place: &Named<'_>, f: &mut Findings) {
+    if old.holder != new.holder {
+        let what = match new.holder {
+            Holder::Bound => "a token is taken from the holder it is bound to alone",
+            Holder::Any => "tokens that are bound to nobody pass",
+        };
+        f.either(old.holder == Holder::Bound, Kind::RouteHolder, place, &what);
+    }
+    if old.login_required != new.login_required {
+        let what = match new.login_required {
+            true => "nobody reads without a login behind his credential",
+            false => "credentials without a login behind them pass",
+        };
+        f.either(old.login_required, Kind::RouteLogin, place, &what);
     }
 }
 

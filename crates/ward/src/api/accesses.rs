@@ -7,7 +7,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Response, Uri};
 use serde_json::{Value, json};
 use ward_model::word::Provenance;
-use ward_model::{AccessId, Caller, ProblemKind};
+use ward_model::{AccessId, Caller, ProblemKind, Reason};
 
 use super::query::{Query, text_of};
 use super::{Answer, blocking, finish, input, unavailable};
@@ -132,19 +132,27 @@ pub async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response<Body> {
 fn listing(app: &App, uri: &Uri) -> Answer {
     let known = ["verdict", "reason", "principal", "route", "before", "limit"];
     let query = Query::parse(uri.query(), &known)?;
-    let number = |key: &str| -> Result<Option<i64>, ward_model::Problem> {
+    let number = |key: &str, max: i64| -> Result<Option<i64>, ward_model::Problem> {
         match query.get(key) {
             None => Ok(None),
-            Some(_) => query.number(key, 0, i64::MAX).map(Some),
+            Some(_) => query.number(key, 0, max).map(Some),
         }
     };
     let limit = usize::try_from(query.number("limit", 50, 500)?).unwrap_or(50);
+    let verdict = query.get("verdict");
+    if verdict.is_some_and(|word| !matches!(word, "permit" | "refuse")) {
+        return Err(input("verdict is permit or refuse"));
+    }
+    let reason = query.get("reason");
+    if reason.is_some_and(|word| Reason::from_name(word).is_none()) {
+        return Err(input("no such reason; docs/operate/refusals has them all"));
+    }
     let wanted = Wanted {
-        verdict: query.get("verdict").map(str::to_owned),
-        reason: query.get("reason").map(str::to_owned),
-        principal: number("principal")?,
-        route: number("route")?.and_then(|route| i32::try_from(route).ok()),
-        before: number("before")?,
+        verdict: verdict.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+        principal: number("principal", i64::MAX)?,
+        route: number("route", i64::from(i32::MAX))?.and_then(|route| i32::try_from(route).ok()),
+        before: number("before", i64::MAX)?,
         limit,
     };
     let seen = app.recent.list(&wanted);
