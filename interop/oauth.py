@@ -120,9 +120,11 @@ async def by_openid_client(house):
     })
     for name in ("metadata", "client_secret_basic", "client_secret_post", "exchange", "dpop",
                  *(f"private_key_jwt {alg}" for alg in house.keys)):
-        checks.is_true(f"{name} works", done[name]["ok"], str(done[name]))
-    for name, code in (("wrong secret", "invalid_client"), ("key of another", "invalid_client"),
-                       ("wider scope", "invalid_scope"), ("another audience", "invalid_target")):
+        checks.is_true(f"{name} works", done[name]["ok"], done[name].get("said", ""))
+    # WHY by its status: openid-client tells of a 401 by the scheme it asks for.
+    for name in ("wrong secret", "key of another"):
+        checks.equal(f"{name} is refused", done[name].get("status"), 401)
+    for name, code in (("wider scope", "invalid_scope"), ("another audience", "invalid_target")):
         checks.equal(f"{name} is refused", done[name].get("error"), code)
     checks.equal("a proof makes a bound token", done["dpop"].get("type"), "dpop")
     bound = claims_of(done["bound"])
@@ -159,7 +161,7 @@ async def reasons(house, bound):
     gate = house.demo.gate(bound)
     answer = await gate.call("GET", PAGE)
     house.checks.equal("a bound token as a bearer's", answer.status, 401)
-    told = await access(house.api, answer.request_id())
+    told = await access(house.api, answer.request_id)
     house.checks.equal("its reason", told.get("reason"), "holder_mismatch")
 
 
@@ -186,16 +188,15 @@ async def by_authlib(house):
         session = OAuth2Session("by-secret", house.secrets["by-secret"],
                                 token_endpoint_auth_method=method)
         token = session.fetch_token(f"{base}/oauth/token", grant_type="client_credentials")
-        checks.is_true(f"{method}", "access_token" in token, str(token))
+        checks.is_true(method, "access_token" in token)
     for alg in ("ES256", "RS256"):
-        pem = house.keys[alg].as_pem(private=True)
-        session = OAuth2Session(f"by-{alg.lower()}", pem, token_endpoint_auth_method=PrivateKeyJWT(
-            f"{house.issuer}/oauth/token", headers={"kid": "k1"}, alg=alg))
+        session = OAuth2Session(f"by-{alg.lower()}", house.keys[alg],
+                                token_endpoint_auth_method="private_key_jwt")
+        # WHY an end of our own: Authlib's assertions live an hour, Ward takes five minutes.
         session.register_client_auth_method(PrivateKeyJWT(
-            f"{house.issuer}/oauth/token", headers={"kid": "k1"}, alg=alg))
-        session.token_endpoint_auth_method = "private_key_jwt"
+            f"{house.issuer}/oauth/token", {"exp": int(time.time()) + 60}, {"kid": "k1"}, alg))
         token = session.fetch_token(f"{base}/oauth/token", grant_type="client_credentials")
-        checks.is_true(f"private_key_jwt {alg}", "access_token" in token, str(token))
+        checks.is_true(f"private_key_jwt {alg}", "access_token" in token)
     session = OAuth2Session("by-secret", house.secrets["by-secret"])
     session.register_client_auth_method(ClientSecretJWT(f"{house.issuer}/oauth/token"))
     session.token_endpoint_auth_method = "client_secret_jwt"
@@ -274,7 +275,7 @@ async def by_hand(house):
         checks.equal(f"{name} opens meanwhile", status, 200)
     listed = (await house.api.get("/api/clients")).good()["clients"]
     checks.is_true("clients are listed", {"by-secret", "by-es256"} <= {
-        one["client_id"] for one in listed}, str(listed))
+        one["client_id"] for one in listed})
     checks.is_true("without a secret", before not in json.dumps(listed))
     gone = await house.api.call("DELETE", "/api/clients/by-secret")
     checks.equal("a client is revoked", gone.status, 200)

@@ -32,7 +32,7 @@ async function step(name, work) {
     done[name] = { ok: true, ...(await work()) }
   } catch (error) {
     const code = error.error ?? error.cause?.error ?? error.code ?? ''
-    done[name] = { ok: false, error: String(code), said: String(error) }
+    done[name] = { ok: false, error: String(code), status: error.status, said: String(error) }
   }
 }
 
@@ -132,7 +132,7 @@ await step('gate, for another method', async () => {
   return heard(await ask({ authorization: `DPoP ${done.bound}`, dpop: proof }))
 })
 await step('gate, for another page', async () => {
-  const proof = await proofOf(nonce, done.bound, pair, 'GET', `${page}x`)
+  const proof = await proofOf(nonce, done.bound, pair, 'GET', page.replace('customers', 'orders'))
   return heard(await ask({ authorization: `DPoP ${done.bound}`, dpop: proof }))
 })
 await step('gate, unbound token with a proof', async () => {
@@ -147,6 +147,7 @@ await step('gate, junk with a proof', async () => {
 await step('gate by openid-client', async () => {
   const direct = client.getDPoPHandle(config, pair)
   config[client.customFetch] = (url, init) => fetch(url, init)
+  client.allowInsecureRequests(config)
   const answer = await client.fetchProtectedResource(
     config, done.bound, new URL(page), 'GET', undefined, undefined, { DPoP: direct })
   return heard(answer)
