@@ -18,7 +18,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ApiKeyRequest {
+pub(super) struct ApiKeyRequest {
     kind: String,
     owner: NameBody,
     /// For the kind `operator`: what it may do to Ward.
@@ -90,7 +90,7 @@ async fn issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RotateRequest {
+pub(super) struct RotateRequest {
     /// How long the old one goes on, hours, at most 720; 24 when it is not said.
     overlap_hours: Option<i64>,
     days: Option<i64>,
