@@ -275,7 +275,7 @@ class Demo:
 
     def __init__(self, ward, folder, log, customers=None, port_base=0):
         self.ward, self.folder, self.log = str(ward), pathlib.Path(folder), pathlib.Path(log)
-        self.customers, self.port_base = customers, port_base
+        self.customers, self.port_base, self.more = customers, port_base, []
         self.process, self.facts, self.started_s = None, None, None
 
     @classmethod
@@ -293,7 +293,7 @@ class Demo:
 
     def command(self):
         words = [self.ward, "demo", "--dir", str(self.folder),
-                 "--port-base", str(self.port_base), "--json"]
+                 "--port-base", str(self.port_base), "--json", *self.more]
         return [*words, "--customers", str(self.customers)] if self.customers else words
 
     def spawn(self):

@@ -8,23 +8,17 @@ use ward_model::word::Algorithm;
 
 use crate::limits::SIGNATURE_BYTES;
 
-/// The order n of P-256 (FIPS 186-5, SP 800-186 §3.2.1.3), big endian.
-const P256_N: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-];
+/// The order n of P-256 (FIPS 186-5, SP 800-186 §3.2.1.3).
+const P256_N: Wide =
+    (0xffff_ffff_0000_0000_ffff_ffff_ffff_ffff, 0xbce6_faad_a717_9e84_f3b9_cac2_fc63_2551);
 
-/// floor(n / 2), big endian.
-const P256_N_HALF: [u8; 32] = [
-    0x7f, 0xff, 0xff, 0xff, 0x80, 0x00, 0x00, 0x00, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xde, 0x73, 0x7d, 0x56, 0xd3, 0x8b, 0xcf, 0x42, 0x79, 0xdc, 0xe5, 0x61, 0x7e, 0x31, 0x92, 0xa8,
-];
+/// floor(n / 2).
+const P256_N_HALF: Wide =
+    (0x7fff_ffff_8000_0000_7fff_ffff_ffff_ffff, 0xde73_7d56_d38b_cf42_79dc_e561_7e31_92a8);
 
-/// The order L of the Ed25519 base point (RFC 8032 §5.1), big endian.
-const ED25519_L: [u8; 32] = [
-    0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x14, 0xde, 0xf9, 0xde, 0xa2, 0xf7, 0x9c, 0xd6, 0x58, 0x12, 0x63, 0x1a, 0x5c, 0xf5, 0xd3, 0xed,
-];
+/// The order L of the Ed25519 base point (RFC 8032 §5.1).
+const ED25519_L: Wide =
+    (0x1000_0000_0000_0000_0000_0000_0000_0000, 0x14de_f9de_a2f7_9cd6_5812_631a_5cf5_d3ed);
 
 /// Brings `signature` into its one form. `false`: no key could have made it.
 #[must_use]
@@ -33,45 +27,63 @@ pub fn canonicalise(algorithm: Algorithm, signature: &mut [u8; SIGNATURE_BYTES])
     let Some(second) = second.first_chunk_mut::<32>() else { return false };
     match algorithm {
         Algorithm::Es256 => {
-            if !in_p256_range(first) || !in_p256_range(second) {
+            let (r, s) = (wide(first), wide(second));
+            if !in_p256_range(r) || !in_p256_range(s) {
                 return false;
             }
-            if *second > P256_N_HALF {
-                *second = minus(&P256_N, second);
+            if s > P256_N_HALF {
+                *second = bytes(minus(P256_N, s));
             }
             true
         }
         Algorithm::EdDsa => {
             let mut s = *second;
             s.reverse();
-            s < ED25519_L
+            wide(&s) < ED25519_L
         }
     }
 }
 
-fn in_p256_range(number: &[u8; 32]) -> bool {
-    *number < P256_N && *number != [0; 32]
+/// A 32-byte number: its more significant half, then the other. Compares as numbers do.
+type Wide = (u128, u128);
+
+#[inline]
+fn wide(bytes: &[u8; 32]) -> Wide {
+    let (halves, _) = bytes.as_chunks::<16>();
+    match halves {
+        [high, low] => (u128::from_be_bytes(*high), u128::from_be_bytes(*low)),
+        _ => (0, 0),
+    }
 }
 
-/// `left - right` for `right <= left`, big endian.
-fn minus(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    let mut out = [0; 32];
-    let mut borrow = false;
-    for ((out, left), right) in out.iter_mut().zip(left).zip(right).rev() {
-        let (without, first) = left.overflowing_sub(*right);
-        let (with, second) = without.overflowing_sub(u8::from(borrow));
-        *out = with;
-        borrow = first || second;
+fn bytes((high, low): Wide) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (halves, _) = bytes.as_chunks_mut::<16>();
+    for (half, number) in halves.iter_mut().zip([high, low]) {
+        *half = number.to_be_bytes();
     }
-    out
+    bytes
+}
+
+#[inline]
+fn in_p256_range(number: Wide) -> bool {
+    number < P256_N && (number.0 | number.1) != 0
+}
+
+/// `left - right` for `right <= left`.
+#[inline]
+fn minus(left: Wide, right: Wide) -> Wide {
+    let (low, borrow) = left.1.overflowing_sub(right.1);
+    (left.0.wrapping_sub(right.0).wrapping_sub(u128::from(borrow)), low)
 }
 
 /// The other signature over the same message that verifies under the same ES256 key.
-#[cfg(test)]
+/// `signature` MUST be in its one form.
 pub(crate) fn twin(signature: &[u8; SIGNATURE_BYTES]) -> [u8; SIGNATURE_BYTES] {
     let mut out = *signature;
-    let s: [u8; 32] = signature[32..].try_into().unwrap();
-    out[32..].copy_from_slice(&minus(&P256_N, &s));
+    if let Some(s) = out.last_chunk_mut::<32>() {
+        *s = bytes(minus(P256_N, wide(s)));
+    }
     out
 }
 
@@ -92,26 +104,33 @@ mod tests {
         out
     }
 
+    fn below_n(by: u8) -> [u8; 32] {
+        bytes(minus(P256_N, wide(&low(by))))
+    }
+
     #[test]
     fn the_constants_hold_together() {
-        let twice = minus(&minus(&P256_N, &P256_N_HALF), &P256_N_HALF);
-        assert_eq!(twice, low(1), "n = 2 * half + 1");
+        let twice = minus(minus(P256_N, P256_N_HALF), P256_N_HALF);
+        assert_eq!(bytes(twice), low(1), "n = 2 * half + 1");
     }
 
     #[test]
     fn only_numbers_a_key_could_make_pass() {
         struct Case(&'static str, Algorithm, [u8; 64], bool);
-        let mut l_reversed = ED25519_L;
+        let mut l_reversed = bytes(ED25519_L);
         l_reversed.reverse();
         let mut below_l = l_reversed;
         below_l[0] -= 1;
+        let mut past_n = bytes(P256_N);
+        past_n[31] += 1;
         for Case(name, algorithm, mut signature, want) in [
             Case("small", Algorithm::Es256, join(low(1), low(1)), true),
             Case("r zero", Algorithm::Es256, join(low(0), low(1)), false),
             Case("s zero", Algorithm::Es256, join(low(1), low(0)), false),
-            Case("r = n", Algorithm::Es256, join(P256_N, low(1)), false),
-            Case("s = n", Algorithm::Es256, join(low(1), P256_N), false),
-            Case("s = n - 1", Algorithm::Es256, join(low(1), minus(&P256_N, &low(1))), true),
+            Case("r = n", Algorithm::Es256, join(bytes(P256_N), low(1)), false),
+            Case("s = n", Algorithm::Es256, join(low(1), bytes(P256_N)), false),
+            Case("s = n - 1", Algorithm::Es256, join(low(1), below_n(1)), true),
+            Case("s past n in its last word", Algorithm::Es256, join(low(1), past_n), false),
             Case("S = L", Algorithm::EdDsa, join(low(1), l_reversed), false),
             Case("S = L - 1", Algorithm::EdDsa, join(low(1), below_l), true),
         ] {
@@ -121,13 +140,13 @@ mod tests {
 
     #[test]
     fn a_signature_and_its_twin_have_one_form() {
-        for s in [low(1), low(200), P256_N_HALF, minus(&P256_N, &low(7))] {
+        for s in [low(1), low(200), bytes(P256_N_HALF), below_n(7)] {
             let mut one = join(low(9), s);
             let mut other = twin(&one);
             assert!(canonicalise(Algorithm::Es256, &mut one));
             assert!(canonicalise(Algorithm::Es256, &mut other));
             assert_eq!(one, other);
-            assert!(one[32..] <= P256_N_HALF[..]);
+            assert!(one[32..] <= bytes(P256_N_HALF)[..]);
         }
     }
 }

@@ -60,6 +60,12 @@ impl Miss {
             Missed::Foreign(miss) => miss.key(),
         }
     }
+
+    /// Whether it is a foreign issuer's: those pass only after their signature was verified once.
+    #[must_use]
+    pub const fn is_foreign(&self) -> bool {
+        matches!(self.0, Missed::Foreign(_))
+    }
 }
 
 impl core::fmt::Debug for Miss {

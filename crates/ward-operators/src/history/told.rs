@@ -126,38 +126,6 @@ fn defence(record: &Record) -> Option<(PersonId, EntryKind, String)> {
         Record::IssuerModeSet(it) => {
             (nobody, EntryKind::Issuer, format!("issuer {} is {}", it.issuer, it.mode))
         }
-        Record::IssuerDeclared(it) => {
-            let text = format!("foreign issuer {} ({}) is declared", it.url, it.name);
-            (nobody, EntryKind::Issuer, text)
-        }
-        Record::IssuerWithdrawn(it) => {
-            (nobody, EntryKind::Issuer, format!("foreign issuer {} is withdrawn", it.issuer))
-        }
-        Record::IssuerKeySeen(it) => {
-            let text =
-                format!("foreign issuer {} publishes key {} ({})", it.issuer, it.key, it.kid);
-            (nobody, EntryKind::Issuer, text)
-        }
-        Record::IssuerKeyGone(it) => {
-            let text = format!("foreign issuer {} publishes key {} no more", it.issuer, it.key);
-            (nobody, EntryKind::Issuer, text)
-        }
-        Record::IssuerTroubled(it) => {
-            (nobody, EntryKind::Issuer, format!("foreign issuer {}: {}", it.issuer, it.kind))
-        }
-        Record::IssuerHolderDeclared(it) => {
-            let text = format!("could read the {} of issuer {}", it.secret, it.issuer);
-            (it.person, EntryKind::Issuer, text)
-        }
-        Record::IssuerGrandfatheringOpened(it) => {
-            let until = moment(it.closes_at);
-            let text = format!("old tokens of issuer {} may pass once until {until}", it.issuer);
-            (nobody, EntryKind::Issuer, text)
-        }
-        Record::IssuerGrandfatheringClosed(it) => {
-            let text = format!("old tokens of issuer {} pass no more ({})", it.issuer, it.cause);
-            (nobody, EntryKind::Issuer, text)
-        }
         Record::KeyAdded(it) => (nobody, EntryKind::Key, added(it)),
         Record::KeyHolderDeclared(it) => {
             let text = format!("could read key {} ({})", it.key, it.evidence);
@@ -197,6 +165,46 @@ fn defence(record: &Record) -> Option<(PersonId, EntryKind, String)> {
             (nobody, EntryKind::Start, text)
         }
         Record::AlertRaised(it) => (nobody, EntryKind::Alert, alert(it)?),
+        other => return issuer(other),
+    })
+}
+
+/// Records about foreign issuers.
+fn issuer(record: &Record) -> Option<(PersonId, EntryKind, String)> {
+    let nobody = PersonId::default();
+    Some(match record {
+        Record::IssuerDeclared(it) => {
+            let text = format!("foreign issuer {} ({}) is declared", it.url, it.name);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerWithdrawn(it) => {
+            (nobody, EntryKind::Issuer, format!("foreign issuer {} is withdrawn", it.issuer))
+        }
+        Record::IssuerKeySeen(it) => {
+            let text =
+                format!("foreign issuer {} publishes key {} ({})", it.issuer, it.key, it.kid);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerKeyGone(it) => {
+            let text = format!("foreign issuer {} publishes key {} no more", it.issuer, it.key);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerTroubled(it) => {
+            (nobody, EntryKind::Issuer, format!("foreign issuer {}: {}", it.issuer, it.kind))
+        }
+        Record::IssuerHolderDeclared(it) => {
+            let text = format!("could read the {} of issuer {}", it.secret, it.issuer);
+            (it.person, EntryKind::Issuer, text)
+        }
+        Record::IssuerGrandfatheringOpened(it) => {
+            let until = moment(it.closes_at);
+            let text = format!("old tokens of issuer {} may pass once until {until}", it.issuer);
+            (nobody, EntryKind::Issuer, text)
+        }
+        Record::IssuerGrandfatheringClosed(it) => {
+            let text = format!("old tokens of issuer {} pass no more ({})", it.issuer, it.cause);
+            (nobody, EntryKind::Issuer, text)
+        }
         _ => return None,
     })
 }
