@@ -2,7 +2,7 @@
 
 use ward_model::{Secret, UnixMillis};
 
-use crate::{Checked, Ledger, LedgerSecret};
+use crate::{Checked, Ledger, LedgerSecret, SigningInput};
 
 /// The body of the fuzz target `token`: no bytes may panic, hang, or pass an empty ledger.
 ///
@@ -26,6 +26,32 @@ pub fn fuzz_token(bytes: &[u8]) {
         let key = ledger.check_api_key(raw, now);
         assert!(!matches!(key, Checked::Pass(_)), "an empty ledger let an API key pass");
     });
+}
+
+/// The body of the fuzz target `transit`: what is read as a signing input is what the check will
+/// understand, and no bytes panic.
+///
+/// # Panics
+/// If an input is admitted that is no access token's, or the check would read it otherwise.
+pub fn fuzz_input(bytes: &[u8]) {
+    thread_local! {
+        static LEDGER: Ledger = crate::testing::with_keys();
+    }
+    let Ok(input) = SigningInput::parse(bytes) else { return };
+    assert_eq!(input.text().as_bytes(), bytes, "what is signed is what came");
+    assert_eq!(input.text().matches('.').count(), 1, "header and payload");
+    assert!(!input.audiences().is_empty() && !input.kid().is_empty());
+    let token = format!("{}.{}", input.text(), "A".repeat(crate::limits::SIGNATURE_CHARS));
+    let parts = crate::token::split(token.as_bytes());
+    let header = parts.and_then(|parts| crate::token::foreign_header(parts.header));
+    let read = header.map(|header| (header.kid, header.algorithm));
+    assert_eq!(read, Some((input.kid().to_owned(), input.algorithm())), "as the check reads it");
+    let (login, principal) = (input.names_login(), input.principal().clone());
+    let admitted = LEDGER.with(|ledger| ledger.admit(input));
+    assert!(admitted.is_err() || !login, "a login is Ward's to claim");
+    if let Ok(admitted) = admitted {
+        assert_eq!(*admitted.principal(), principal);
+    }
 }
 
 /// A ledger that knows two public keys, `fuzz-es` and `fuzz-ed`, and has issued nothing.

@@ -72,6 +72,14 @@ fn a_good_file_compiles() {
         assert_eq!(other.route(RouteNumber(3)).unwrap().login_required, want);
         assert_eq!(other.digest() == catalogue.digest(), !want, "it counts, and only when asked");
     }
+    for (word, want) in [("bound", Holder::Bound), ("any", Holder::Any)] {
+        let more = format!("holder = \"{word}\"\ntenant = \"principal\"");
+        let text = GOOD.replace("tenant = \"principal\"", &more);
+        let other = Catalogue::parse("catalogue.toml", &text).unwrap();
+        assert_eq!(other.route(RouteNumber(3)).unwrap().holder, want);
+        let same = other.digest() == catalogue.digest();
+        assert_eq!(same, want == Holder::Any, "it counts, and only when asked");
+    }
     let customer = NamespaceNumber(1);
     assert_eq!(route.subject, Some(RouteSubject::Parameter { namespace: customer, index: 0 }));
     assert_eq!(route.fields.iter().map(|field| field.slot).collect::<Vec<_>>(), [0, 4, 7]);

@@ -341,3 +341,27 @@ async fn another_tenants_records_do_not_leave() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_that_asks_for_a_login_takes_what_was_issued_after_one() {
+    let house = House::new().await;
+    house.origin.json("/proven", PAGE);
+    house.origin.json("/me", PAGE);
+    let proven = house.token(Customer, "7").await;
+    let without = ward_ledger::TokenBody { login: None, ..body(Customer, "7") };
+    let unproven = house.issue(&without).await;
+    let api_key = house.api_key(Person, "p1", 9).await;
+    assert_eq!(house.ask(&Call::get("/me").token(&unproven)).await.status, 200);
+    assert_eq!(house.origin.seen().len(), 1);
+    for (name, credential) in [("no login", &unproven), ("an API key", &api_key)] {
+        let reply = house.ask(&Call::get("/proven").token(credential)).await;
+        refused(&reply, name, Reason::LoginUnproven, 403);
+        row(&house, &reply, name, Reason::LoginUnproven);
+    }
+    assert_eq!(house.origin.seen().len(), 1, "the upstream was not asked");
+    assert_eq!(house.ask(&Call::get("/proven").token(&proven)).await.status, 200);
+    // What the policy forbids anyhow is forbidden for its own reason.
+    let rider = house.issue(&ward_ledger::TokenBody { login: None, ..body(Rider, "r1") }).await;
+    let reply = house.ask(&Call::get("/proven").token(&rider)).await;
+    refused(&reply, "a rider", Reason::Policy, 403);
+}

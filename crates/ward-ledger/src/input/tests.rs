@@ -133,3 +133,15 @@ fn other_bytes_are_no_signing_input() {
     }
     assert_eq!(SigningInput::parse(&[0xff; 9]).err(), Some(E::NotSigningInput));
 }
+
+#[test]
+fn the_corpus_of_the_fuzzer_is_replayed() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/transit");
+    let mut read = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        crate::testing::fuzz_input(&bytes);
+        read += usize::from(SigningInput::parse(&bytes).is_ok());
+    }
+    assert!(read >= 8, "{read} of the corpus are inputs");
+}

@@ -61,10 +61,11 @@ pub(super) fn terms(
     Ok(Terms { marshaling })
 }
 
+/// Items, and whether they came as a batch.
+type Items<'m> = (Vec<&'m Map<String, Value>>, bool);
+
 /// The items of a call: of its batch, or the call itself.
-pub(super) fn items(
-    members: &Map<String, Value>,
-) -> Result<(Vec<&Map<String, Value>>, bool), Refusal> {
+pub(super) fn items(members: &Map<String, Value>) -> Result<Items<'_>, Refusal> {
     match members.get("batch_input") {
         None | Some(Value::Null) => Ok((vec![members], false)),
         Some(Value::Array(list)) => {

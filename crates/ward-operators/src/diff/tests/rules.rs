@@ -162,6 +162,18 @@ const ROUTES: &[TextCase] = &[
         "weaker: route_purpose",
     ),
     case(
+        "a login",
+        &[("path = \"/lists/{id}\"\n", "path = \"/lists/{id}\"\nlogin = \"required\"\n")],
+        "stronger: route_login",
+        "weaker: route_login",
+    ),
+    case(
+        "bound tokens alone",
+        &[("path = \"/lists/{id}\"\n", "path = \"/lists/{id}\"\nholder = \"bound\"\n")],
+        "stronger: route_holder",
+        "weaker: route_holder",
+    ),
+    case(
         "purpose none",
         &[("\"optional\"", "\"none\"")],
         "weaker: route_purpose",
