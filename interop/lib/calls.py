@@ -24,7 +24,8 @@ PERSONS = (
     "/console/approvals/{id}/withdraw", "/console/operators",
     "/console/operators/{person}/roles", "/console/operators/passkeys/begin",
     "/console/operators/passkeys/finish", "/console/operators/passkeys/{id}/revoke",
-    "/console/sessions/{id}/end", "/console/passkey/begin", "/console/passkey/finish",
+    "/console/credentials/new", "/console/credentials/{id}/rotate",
+    "/console/credentials/{id}/revoke", "/console/sessions/{id}/end", "/console/passkey/begin", "/console/passkey/finish",
     "/console/enrol/begin", "/console/enrol/finish", "/console/oidc/back-channel-logout",
 )
 # Let in: anything but asked to sign in.
@@ -95,6 +96,9 @@ async def calls(cast):
         number = cast.ids[await cast.api_key("service", owner)]
         found[method, path] = (plain(f"/api/api-keys/{number}") if method == "DELETE"
                                else sent(path, {"api_key": number}))
+    number = cast.ids[await cast.api_key("service", owner)]
+    found["POST", "/api/api-keys/{id}/rotate"] = sent(
+        f"/api/api-keys/{number}/rotate", {"overlap_hours": 1}, {202})
     found |= providers(people[4:])
     found |= {("GET", path): plain(path.replace("{id}", str(known))) for path, known in (
         ("/console/accesses/{id}", access), ("/console/incidents/{id}", incident))}
@@ -153,6 +157,9 @@ def operators(cast, access, incident, people):
         ("POST", "/api/clients"): sent("/api/clients", {
             "client_id": name, "owner": person, "audience": audience, "life_seconds": 60,
             "days": 1}),
+        ("DELETE", "/api/clients/{id}"): plain("/api/clients/uninvited", {404}),
+        ("POST", "/api/clients/{id}/secret"): sent(
+            "/api/clients/uninvited/secret", {"overlap_seconds": 1}, {202, 404}),
         ("POST", "/api/existence/{namespace}/import"): sent(
             "/api/existence/customer/import", {"ids": [cast.demo.at("customer.id")]}),
         ("POST", "/api/existence/{namespace}/events"): sent(
@@ -184,6 +191,10 @@ def fixed(cast):
     found |= {("POST", path): Call(path.replace("{id}", "1").replace("{person}", "1"),
                                    FORM + OURS, b"", OPENED) for path in PERSONS}
     return found | {
+        ("GET", "/api/credentials/{id}"): plain("/api/credentials/api-key-1", {404}),
+        ("GET", "/console/credentials/{id}"): plain("/console/credentials/api-key-1", {404}),
+        # Whoever reports again and again is told to wait.
+        ("POST", "/api/leaks"): sent("/api/leaks", {"token": "noise"}, {200, 429}),
         ("GET", "/console/approvals/{id}"): plain("/console/approvals/999999", {404}),
         ("GET", "/console/oidc/start"): plain("/console/oidc/start", OPENED),
         ("GET", "/console/oidc/callback"): plain("/console/oidc/callback", OPENED),

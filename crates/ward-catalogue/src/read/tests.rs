@@ -3,7 +3,7 @@
 use ward_model::{NamespaceNumber, PrincipalKind, RouteNumber};
 use ward_scan::{Framing, Mask, Mode as ScanMode};
 
-use crate::catalogue::{Body, Catalogue, Mode, RouteSubject, Undeclared};
+use crate::catalogue::{Body, Catalogue, Holder, Mode, RouteSubject, Undeclared};
 
 const GOOD: &str = r#"
 version = 1
