@@ -52,7 +52,8 @@ class Key:
     def jwk(self):
         public, own = self.key.public_key(), {"kid": self.kid, "alg": self.alg, "use": "sig"}
         if self.alg == "EdDSA":
-            return {"kty": "OKP", "crv": "Ed25519", "x": base64url(public.public_bytes_raw()), **own}
+            point = base64url(public.public_bytes_raw())
+            return {"kty": "OKP", "crv": "Ed25519", "x": point, **own}
         numbers = public.public_numbers()
         if self.alg == "ES256":
             return {"kty": "EC", "crv": "P-256", "x": base64url(numbers.x.to_bytes(32, "big")),
@@ -277,7 +278,8 @@ async def sequence(house):
         answer = await reporter.client.get(path)
         checks.equal(f"a reporter's API key at {path}", answer.status, 401)
     answer = await house.demo.gate(await house.key_for("login")).get("/me")
-    checks.equal("... and at the gate", await outcome(house.api, answer), "401 refuse wrong_audience")
+    checks.equal("... and at the gate", await outcome(house.api, answer),
+                 "401 refuse wrong_audience")
     token, claims = house.login.token(house.customer)
     report = reporter.report(token, claims)
     told = [(await reporter.send(report)).good() for _ in range(3)]
@@ -541,7 +543,9 @@ def main():
         issuer = json.loads(line)["issuer"] if line else None
         checks.is_true("oidc-provider listens", bool(issuer))
         tables = toml("login", login.url, "synchronous") + toml("batch", batch.url, "batch")
-        tables += toml("op", issuer, "synchronous", 'client_claim = "client_id"\nprincipal_claim = "customer"') if issuer else ""
+        if issuer:
+            claims = 'client_claim = "client_id"\nprincipal_claim = "customer"'
+            tables += toml("op", issuer, "synchronous", claims)
         (folder / "issuers.toml").write_text(tables)
         demo.more = ["--with", str(folder / "issuers.toml")]
         asyncio.run(suite(checks, demo, login, issuer))

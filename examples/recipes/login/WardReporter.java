@@ -3,12 +3,13 @@
 // Use: var ward = new WardReporter("http://127.0.0.1:7780", "login", key);
 //      return ward.release(token, user);
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.Base64;
@@ -29,8 +30,8 @@ public final class WardReporter {
 
     /** The token, once Ward has recorded it; an exception means: it must not leave. */
     public synchronized String release(String token, String user) throws Exception {
-        var claims = new String(Base64.getUrlDecoder().decode(token.split("\\.")[1]), StandardCharsets.UTF_8);
-        var sha256 = MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
+        var claims = new String(Base64.getUrlDecoder().decode(token.split("\\.")[1]), UTF_8);
+        var sha256 = MessageDigest.getInstance("SHA-256").digest(token.getBytes(UTF_8));
         var digest = Base64.getUrlEncoder().withoutPadding().encodeToString(sha256);
         if (next == 0) {
             var state = ask("GET", "");
@@ -59,7 +60,7 @@ public final class WardReporter {
                 var answer = client.send(request, BodyHandlers.ofString());
                 if (answer.statusCode() == 200) return answer.body();
                 if (tries == 3 || answer.statusCode() != 503)
-                    throw new IllegalStateException("Ward: " + answer.statusCode() + " " + answer.body());
+                    throw new IllegalStateException(answer.statusCode() + " " + answer.body());
             } catch (IOException error) {
                 if (tries == 3) throw error;
             }

@@ -2,7 +2,7 @@
 //!
 //! Places are counted from 1 and each is used once. Within [`AHEAD_MAX`] of the first empty one they
 //! may come in any order, because a login service answers more than one person at a time; what was
-//! *completely* reported ends at the first empty one. Pure. Best test: `tests/order.rs`, which holds
+//! *completely* reported ends at the first empty one. Pure. Best test: `order/tests.rs`, which holds
 //! it against a model.
 
 use std::collections::BTreeMap;

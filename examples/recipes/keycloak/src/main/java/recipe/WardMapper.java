@@ -67,7 +67,8 @@ public final class WardMapper extends AbstractOIDCProtocolMapper implements OIDC
     }
 
     private static String ask(String method, String body) throws IOException {
-        var at = URI.create(System.getenv("WARD_URL") + "/api/issuances/" + System.getenv("WARD_ISSUER"));
+        var path = "/api/issuances/" + System.getenv("WARD_ISSUER");
+        var at = URI.create(System.getenv("WARD_URL") + path);
         var request = HttpRequest.newBuilder(at).timeout(Duration.ofSeconds(5))
             .header("Authorization", "Bearer " + System.getenv("WARD_REPORTER_KEY"))
             .method(method, HttpRequest.BodyPublishers.ofString(body)).build();
