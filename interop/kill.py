@@ -5,7 +5,8 @@ A client that is no part of Ward keeps 64 requests in flight and writes down eve
 and every token it receives. A seeded killer strikes at random moments; Ward starts again on the
 same directory each time. Afterwards every answer written down must be in the journal with the
 same data subjects, every token must still check as issued, and `ward journal verify` must pass,
-also against checkpoints that were kept outside.
+also against checkpoints that were kept outside. Then the ledger's snapshot: a start uses it, and
+one that was edited, cut, or of another Ward is not used; every token checks all the same.
 
 With `--power-cut` the directory lies on a file system of its own that is shut down at each strike
 without writing anything back, as when the power goes: what was not synced is lost. That needs
@@ -350,6 +351,50 @@ async def afterwards(demo, ledger, checks, given):
     checks.equal("nothing was taken for a forgery", len(forged), 0)
 
 
+async def snapshots(demo, ledger, checks):
+    """What the ledger begins with saves time and opens nothing."""
+    file = demo.folder / "data" / "ledger.snapshot"
+    if not file.is_file():
+        found = [str(one) for one in demo.folder.rglob("ledger.snapshot*")]
+        file = pathlib.Path(found[0]) if found else file
+    checks.is_true("a clean stop leaves a snapshot of the ledger", file.is_file(), str(file))
+    if not file.is_file():
+        return
+    good = file.read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    rows = [("as it is", good, "ok"), ("with a bit flipped", bytes(flipped), "look"),
+            ("cut in half", good[:len(good) // 2], "look"), ("as a newer Ward writes it",
+             good[:8] + (99).to_bytes(4, "little") + good[12:], "look"),
+            ("empty", b"", "look"), ("taken away", None, "ok")]
+    for name, octets, want in rows:
+        if octets is None:
+            file.unlink()
+        else:
+            file.write_bytes(octets)
+        # What a killed writer left beside it is nobody's snapshot.
+        file.with_name(file.name + ".new").write_bytes(good[:1000])
+        await demo.start()
+        api, gate = demo.api(), Client(demo.at("gate_url"))
+        found = (await api.get("/api/doctor")).good()["findings"]
+        told = [one for one in found if one["about"] == "snapshot"]
+        checks.equal(f"the doctor of a start with a snapshot {name}",
+                     [one["level"] for one in told], [want])
+        if want == "ok" and octets is not None:
+            checks.is_true("... which was used", " came after it" in told[0]["what"],
+                           told[0]["what"])
+        refused = []
+        for one in ledger.tokens[:20] + ledger.tokens[-20:]:
+            answer = await gate.get("/me", [("Authorization", f"Bearer {one['token']}")])
+            if answer.status != 200:
+                refused.append(f"{one['sub']}: {answer.status} {answer.request_id}")
+        checks.is_true("... tokens check as issued", ledger.tokens and not refused,
+                       clip(refused[:3]))
+        api.close()
+        gate.close()
+        checks.equal("... and it stops cleanly", demo.stop(), 0)
+
+
 async def main(given):
     checks, folder = Checks(), own_folder("power" if given.power_cut else "kill")
     power = Power(folder, given.megabytes) if given.power_cut else None
@@ -387,6 +432,7 @@ async def main(given):
         checks.is_true("nobody was shown another's page", not load.wrong, clip(load.wrong[:3]))
         await afterwards(demo, ledger, checks, given)
         checks.equal("Ctrl-C stops it cleanly", demo.stop(), 0)
+        await snapshots(demo, ledger, checks)
         for file in [None, *kept]:
             code, said = demo.verify(checkpoint=file)
             against = f" against {file.name}, kept outside" if file else ""

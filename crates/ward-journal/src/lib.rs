@@ -25,6 +25,7 @@ mod frame;
 mod framing;
 mod grow;
 mod health;
+mod issued;
 mod journal;
 mod layout;
 mod leaf;

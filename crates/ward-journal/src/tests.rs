@@ -1,6 +1,7 @@
 //! The whole journal with its threads, and what outsiders see of it.
 
 mod cut;
+mod issued;
 
 use std::sync::Arc;
 

@@ -67,7 +67,10 @@ impl Notices {
         tokio::spawn(async move {
             let _place: Option<OwnedSemaphorePermit> = place;
             let now = issuance.now();
-            let Some(classified) = notices.classify(&issuance, miss, now).await else { return };
+            let Some(mut classified) = notices.classify(&issuance, miss, now).await else { return };
+            if let Err(error) = sighted(&issuance, &mut classified).await {
+                tracing::error!(%error, "a foreign token's first sight is not recorded");
+            }
             notices.keep(&issuance, &classified, by, false).await;
         });
     }
@@ -147,6 +150,17 @@ impl Notices {
             false => !firsts.contains(&pair),
         }
     }
+}
+
+/// Records that a foreign issuer's unreported token was seen, if it was; whether it was.
+pub(crate) async fn sighted(
+    issuance: &Issuance,
+    classified: &mut Classified,
+) -> Result<bool, IssueError> {
+    let Some(sighted) = classified.sighted.take() else { return Ok(false) };
+    let principal = number(issuance, classified.claims.as_ref()).await?;
+    issuance.append(sighted.record(principal)).await?;
+    Ok(true)
 }
 
 async fn number(

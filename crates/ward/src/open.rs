@@ -164,10 +164,7 @@ pub fn open(
     catch_up(&journal, &store)?;
     store.drop_unsettled().map_err(|error| fail(74, &config.data, &error))?;
     let running = running::choose(&new, &kept, &seen.approvals)?;
-    let exposures = counted
-        .iter()
-        .find(|(set, _)| set.name == running.set.name)
-        .map_or_else(|| Exposures::new(budgets(running.set)), |(_, counted)| counted.clone());
+    let exposures = counted_by(running.set, &counted);
     let is_new = core::ptr::eq(running.set, &new) || running.set.name == new.name;
     let (mut keys, how) = keeping::as_wanted(&running.set.config, is_new, (keys, how))?;
     let (custody, unsealers) = how.told(config, &store, &ledger)?;
@@ -200,6 +197,12 @@ pub fn open(
         checkpoint_vkey,
     };
     Ok((rooms, set))
+}
+
+/// The budgets of the set that runs, as they were counted during the replay.
+fn counted_by(running: &Set, counted: &[(&Set, Exposures)]) -> Exposures {
+    let of_it = counted.iter().find(|(set, _)| set.name == running.name);
+    of_it.map_or_else(|| Exposures::new(budgets(running)), |(_, counted)| counted.clone())
 }
 
 /// What is open before the journal is replayed.

@@ -248,6 +248,13 @@ fn a_picture_is_of_its_moment_whatever_comes_after() {
 #[test]
 fn anything_may_be_in_a_file() {
     fuzz_snapshot(&[]);
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/snapshot");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        fuzz_snapshot(&std::fs::read(entry.unwrap().path()).unwrap());
+        seen += 1;
+    }
+    assert!(seen >= 3, "the corpus of the fuzzer is replayed");
     let kept = file(&full_world().ledger);
     for at in (0..kept.len()).step_by(37) {
         fuzz_snapshot(&kept[at..]);
