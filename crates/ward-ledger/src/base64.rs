@@ -28,14 +28,27 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Decodes `text` into this room; `None` also if it stands for no UTF-8.
+    pub(crate) fn decode_text(&mut self, text: &[u8]) -> Option<&str> {
+        core::str::from_utf8(self.decode(text)?).ok()
+    }
+}
+
 /// Decodes exactly `N` bytes.
 pub(crate) fn decode_array<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if URL_SAFE_NO_PAD.decoded_length(text).ok()? != N {
-        return None;
-    }
-    URL_SAFE_NO_PAD.decode(text, bytes.as_mut_slice().as_out()).ok()?;
-    Some(bytes)
+    decode_into(text, &mut bytes).then_some(bytes)
+}
+
+/// Decodes exactly `N` bytes into `out`; `false` if `text` is not canonical or not of that length.
+///
+/// WHY into a place of the caller's: an array that is handed back is copied on its way, and reading
+/// what the vector unit has just written in other pieces waits for the store.
+#[inline]
+pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> bool {
+    URL_SAFE_NO_PAD.decoded_length(text).is_ok_and(|len| len == N)
+        && URL_SAFE_NO_PAD.decode(text, out.as_mut_slice().as_out()).is_ok()
 }
 
 /// Encodes.

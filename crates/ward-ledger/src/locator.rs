@@ -6,7 +6,7 @@
 //! base64url of block and 14 random bytes. Best test: `tests` below.
 
 use aes::Block;
-use aes::cipher::{BlockCipherDecrypt as _, BlockCipherEncrypt as _};
+use aes::cipher::{BlockDecrypt as _, BlockEncrypt as _};
 use ward_model::{Origin, Sequence};
 
 use crate::base64;
@@ -43,13 +43,16 @@ impl LedgerSecret {
     /// The place a `jti` names; `None` if this secret did not seal it.
     #[must_use]
     pub fn open_locator(&self, jti: &[u8; JTI_CHARS]) -> Option<Locator> {
-        let bytes = base64::decode_array::<JTI_BYTES>(jti)?;
-        let mut block = Block::from(*bytes.first_chunk::<16>()?);
-        self.locator.decrypt_block(&mut block);
-        let (version, rest) = block.split_first_chunk::<4>()?;
-        let (origin, rest) = rest.split_first_chunk::<4>()?;
-        let origin = i32::from_le_bytes(*origin);
-        let sequence = i64::from_le_bytes(*rest.first_chunk::<8>()?);
+        let mut bytes = [0; JTI_BYTES];
+        if !base64::decode_into(jti, &mut bytes) {
+            return None;
+        }
+        let block = Block::from_mut_slice(bytes.get_mut(..16)?);
+        self.locator.decrypt_block(block);
+        let (head, sequence) = block.split_first_chunk::<8>()?;
+        let (version, origin) = head.split_first_chunk::<4>()?;
+        let origin = i32::from_le_bytes(*origin.first_chunk()?);
+        let sequence = i64::from_le_bytes(*sequence.first_chunk()?);
         let known = *version == VERSION && origin >= 0 && sequence >= 0;
         known.then_some(Locator { origin: Origin(origin), sequence: Sequence(sequence) })
     }
@@ -81,6 +84,18 @@ mod tests {
         let place = Locator { origin: Origin(1), sequence: Sequence(2) };
         let jti = secret.seal_locator(place, *b"fourteen bytes");
         assert_eq!(jti, "9I1gLyd57BRevIyOKb9ew2ZvdXJ0ZWVuIGJ5dGVz");
+    }
+
+    #[test]
+    fn a_place_is_found_in_claims_of_any_length() {
+        let secret = LedgerSecret::new(Secret::new([7; 32]));
+        let place = Locator { origin: Origin(1), sequence: Sequence(2) };
+        let jti = secret.seal_locator(place, [9; 14]);
+        let claims = base64::encode(format!("{{\"jti\":\"{jti}\",\"iss\":\"i\"}}").as_bytes());
+        for end in 0..=claims.len() {
+            let found = crate::layout::place(&claims.as_bytes()[..end], &secret);
+            assert_eq!(found, (end >= 64).then_some(place), "{end}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::column::{Column, DecodeError};
 use crate::limits::OUTSIDE_ID_BYTES_MAX;
+use crate::short::ShortText;
 use crate::words;
 
 words! {
@@ -29,7 +30,7 @@ words! {
 pub struct PrincipalName {
     /// Its kind.
     pub kind: PrincipalKind,
-    id: String,
+    id: ShortText,
 }
 
 impl PrincipalName {
@@ -37,10 +38,11 @@ impl PrincipalName {
     ///
     /// # Errors
     /// [`DecodeError::Bounds`] otherwise.
-    pub fn new(kind: PrincipalKind, id: impl Into<String>) -> Result<Self, DecodeError> {
+    pub fn new(kind: PrincipalKind, id: impl Into<ShortText>) -> Result<Self, DecodeError> {
         let id = id.into();
-        let fits = !id.is_empty() && id.len() <= OUTSIDE_ID_BYTES_MAX;
-        if !fits || id.chars().any(char::is_control) {
+        let text = id.as_str();
+        let fits = !text.is_empty() && text.len() <= OUTSIDE_ID_BYTES_MAX;
+        if !fits || has_control(text) {
             return Err(DecodeError::Bounds { what: "outside id" });
         }
         Ok(Self { kind, id })
@@ -49,13 +51,19 @@ impl PrincipalName {
     /// The bare outside id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.id.as_str()
     }
+}
+
+fn has_control(text: &str) -> bool {
+    // WHY first: a text of plain ASCII, as nearly all are, needs no decoding.
+    let plain = text.bytes().fold(true, |all, byte| all & (b' '..=b'~').contains(&byte));
+    !plain && text.chars().any(char::is_control)
 }
 
 impl core::fmt::Debug for PrincipalName {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}:<{} bytes>", self.kind, self.id.len())
+        write!(f, "{}:<{} bytes>", self.kind, self.id().len())
     }
 }
 

@@ -189,6 +189,7 @@ pub(crate) fn classify(shared: &Shared, miss: &ForeignMiss, now: UnixMillis) -> 
         let before = book.reporting_since.is_some_and(|since| second < since);
         (book.is_complete(second, issuer.reports), seen, before)
     });
+    let lost = shared.digests.may_be_lost(token.issued_at);
     let ahead = second > now.seconds().saturating_add(IAT_AHEAD_SECONDS_MAX);
     out.reason = match token.old(shared, now) {
         Old::Expired => Reason::Expired,
@@ -199,13 +200,16 @@ pub(crate) fn classify(shared: &Shared, miss: &ForeignMiss, now: UnixMillis) -> 
                 Reason::NeverIssued
             }
         },
+        // Its report may stand in the part of the journal that a restore lost.
+        _ if lost && now >= token.expires_at => Reason::Expired,
+        _ if lost => Reason::LedgerBehind,
         // What was issued before reports began and has ended tells nothing of anybody.
         _ if before && now >= token.expires_at => Reason::Expired,
         _ if complete || ahead => Reason::NeverIssued,
         _ => Reason::LedgerBehind,
     };
     let unreported = matches!(out.reason, Reason::NeverIssued | Reason::LedgerBehind);
-    if unreported && out.pin.is_none() && !seen {
+    if unreported && out.pin.is_none() && !seen && !lost {
         issuer.shared.presented_unreported.fetch_add(1, Ordering::Relaxed);
         out.sighted = Some(token.sighted());
     }
@@ -232,6 +236,10 @@ fn read(shared: &Shared, snapshot: &Snapshot, raw: &str) -> Read {
     let refused = |reason| Read::Refused(reason, mode);
     let Some((algorithm, kid)) = read_header(header) else { return refused(Reason::Malformed) };
     let Some(key) = issuer.key(&kid).cloned() else {
+        // WHY: the same issuer's key may be in custody here: then it is no foreign token.
+        if snapshot.keys.by_kid(&kid).is_some() {
+            return Read::Others;
+        }
         issuer.shared.wants_keys.store(true, Ordering::Relaxed);
         return refused(Reason::UnknownKey);
     };
