@@ -573,6 +573,38 @@ def damages(rng):
     yield "a file removed", gone
 
 
+async def moments(walk):
+    """What a key signed on one side of a moment, taken back by index; what comes after it lives."""
+    sub = walk.demo.at("customer.id")
+
+    async def signed():
+        return walk.demo.gate(await issue(walk.demo, walk.api, "customer", sub))
+    early, first = await signed(), int(time.time())
+    await asyncio.sleep(first + 2.2 - time.time())
+    moment, late = first + 2, await signed()
+    token = await issue(walk.demo, walk.api, "customer", sub)
+    keys = (await walk.api.get("/api/keys")).good()["keys"]
+    key = next(one["key"] for one in keys if one["kid"] == part_of(token, 0)["kid"])
+    page, revoke = "/me", "/api/tokens/revoke"
+    for name, body in [("both sides", {"key": key, "before": moment, "after": moment}),
+                       ("a moment to come", {"key": key, "after": moment + 9999}),
+                       ("a moment without a key", {"before": moment}),
+                       ("half a second", {"key": key, "before": moment + 0.5})]:
+        answer = await walk.api.post(revoke, body)
+        walk.checks.equal(f"{name} is not taken", answer.status, 400)
+    told = {"gone": "401 refuse revoked", "lives": "200 permit"}
+    for side, wants in [("before", ("gone", "lives")), ("after", ("gone", "gone"))]:
+        text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+        code, said = walk.demo.run("tokens", "revoke", "--key", str(key), f"--{side}", text,
+                                   "--demo", str(walk.demo.folder))
+        walk.checks.is_true(f"what key {key} signed {side} {text} is taken back", code == 0,
+                            clip(said))
+        for when, gate, want in zip(("earlier", "later"), (early, late), wants, strict=True):
+            await walk.said(f"... a token signed {when}", await gate.get(page), told[want])
+    await walk.said("... and one signed since works", await (await signed()).get(page),
+                    "200 permit")
+
+
 PARTS = [
     ("What the demo says of itself", the_facts),
     ("Own page", own_page),
@@ -586,6 +618,7 @@ PARTS = [
     ("An issuer that learns, a host that observes", learning),
     ("Staff walk the customers", the_walk),
     ("Rows written by hand", the_store),
+    ("Before and after a moment", moments),
 ]
 
 
