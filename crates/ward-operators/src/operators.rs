@@ -79,6 +79,8 @@ pub struct Operators {
     /// Everyone who ever was one.
     ever: BTreeSet<PersonId>,
     passkeys: BTreeMap<PasskeyId, Passkey>,
+    /// The highest signature counter of each passkey that counts.
+    counts: BTreeMap<PasskeyId, u32>,
     enrolments: BTreeMap<EnrolmentId, Enrolment>,
     seats: BTreeMap<ApiKeyId, Seat>,
 }
@@ -157,6 +159,12 @@ impl Operators {
         self.passkeys.get(&passkey)
     }
 
+    /// How often a passkey has signed, by its own last word; 0 when it does not count.
+    #[must_use]
+    pub fn sign_count(&self, passkey: PasskeyId) -> u32 {
+        self.counts.get(&passkey).copied().unwrap_or_default()
+    }
+
     /// A passkey by its credential id.
     #[must_use]
     pub fn passkey_of(&self, credential: &[u8]) -> Option<(PasskeyId, &Passkey)> {
@@ -209,7 +217,15 @@ impl Operators {
             Record::OperatorSet(it) => self.put_operator(at, it),
             Record::EnrolmentOffered(it) => self.put_enrolment(it),
             Record::PasskeyRegistered(it) => self.put_passkey(at, it),
-            Record::PasskeyRevoked(it) => drop(self.passkeys.remove(&it.passkey)),
+            Record::PasskeyCounted(it) => {
+                let count = u32::try_from(it.count).unwrap_or(u32::MAX);
+                let known = self.counts.entry(it.passkey).or_default();
+                *known = count.max(*known);
+            }
+            Record::PasskeyRevoked(it) => {
+                self.counts.remove(&it.passkey);
+                self.passkeys.remove(&it.passkey);
+            }
             Record::ApiKeyIssued(it) if it.kind == ApiKeyKind::Operator => self.put_seat(it),
             Record::ApiKeyScoped(it) => self.put_scope(it),
             Record::ApiKeyRevoked(it) => drop(self.seats.remove(&it.api_key)),

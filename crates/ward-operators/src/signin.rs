@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use ward_model::record::AlertRaised;
+use ward_model::record::{AlertRaised, PasskeyCounted};
 use ward_model::word::{AlertKind, Role, SignInMethod};
 use ward_model::{
     ApiKeyId, ApprovalId, Caller, PasskeyId, PersonId, PrincipalKey, Roles, Secret, SessionId,
@@ -224,7 +224,7 @@ struct Inner<E, P, F> {
     parts: Parts<E, P, F>,
     ceremonies: Mutex<Ceremonies<Ceremony>>,
     failures: Mutex<Failures>,
-    /// The last counter of each passkey in this process; a restart forgets them, records have none.
+    /// The last counter of each passkey in this process; records remember those that count.
     counters: Mutex<HashMap<PasskeyId, u32>>,
 }
 
@@ -406,13 +406,25 @@ impl<E: Outside, P: Persons, F: Fetch + 'static> SignIn<E, P, F> {
 
     /// What is kept of a credential, and whose it is.
     fn known(&self, credential: &CredentialId) -> Option<(PasskeyId, PersonId, Known)> {
-        let (passkey, person, public_key) = self.desk().read(|it| {
+        let (passkey, person, public_key, recorded) = self.desk().read(|it| {
             let (id, found) = it.operators().passkey_of(credential.as_bytes())?;
-            Some((id, found.person, found.public_key.clone()))
+            let recorded = it.operators().sign_count(id);
+            Some((id, found.person, found.public_key.clone(), recorded))
         })?;
-        let sign_count = self.counters().get(&passkey).copied().unwrap_or_default();
+        let sign_count = self.counters().get(&passkey).copied().unwrap_or_default().max(recorded);
         let user_handle = UserHandle::new(&person.0)?;
         Some((passkey, person, Known { public_key, sign_count, user_handle }))
+    }
+
+    /// Remembers a passkey's counter, durably: a copy that counts behind is found after a restart,
+    /// too. One that does not count (many never do) leaves no record.
+    async fn counted(&self, passkey: PasskeyId, count: u32) -> Result<(), Unavailable> {
+        self.counters().insert(passkey, count);
+        if count == 0 {
+            return Ok(());
+        }
+        let count = i64::from(count);
+        self.desk().outside().append(vec![PasskeyCounted { passkey, count }.into()]).await
     }
 
     /// A person's credentials.

@@ -65,7 +65,7 @@ impl<E: Outside, P: Persons, F: Fetch + 'static> SignIn<E, P, F> {
         self.open(visitor, opening).await
     }
 
-    /// Whose proof it is, if it holds; keeps the counter.
+    /// Whose proof it is, if it holds; its counter is durable before it serves.
     pub(super) async fn holds(
         &self,
         visitor: &Visitor,
@@ -74,7 +74,7 @@ impl<E: Outside, P: Persons, F: Fetch + 'static> SignIn<E, P, F> {
     ) -> Result<(PasskeyId, PersonId), Refused> {
         match (sign_count, found) {
             (Ok(count), Some((passkey, person))) => {
-                self.counters().insert(passkey, count);
+                self.counted(passkey, count).await?;
                 self.failures().throttle.proved(person);
                 Ok((passkey, person))
             }
@@ -197,7 +197,7 @@ impl<E: Outside, P: Persons, F: Fetch + 'static> SignIn<E, P, F> {
         let (passkey, sign_count) = (PasskeyId(self.number()), registered.sign_count);
         let new = new_passkey(registered, name);
         let person = self.desk().register_first(key.expose(), who, passkey, new).await?;
-        self.counters().insert(passkey, sign_count);
+        self.counted(passkey, sign_count).await?;
         let (source, browser, proven_at) = (visitor.source, visitor.browser, self.now());
         let provider = None;
         let opening = Opening { person, how, passkey, provider, proven_at, source, browser };
@@ -239,7 +239,7 @@ impl<E: Outside, P: Persons, F: Fetch + 'static> SignIn<E, P, F> {
         })?;
         let (passkey, sign_count) = (PasskeyId(self.number()), registered.sign_count);
         self.desk().register_more(own.person, passkey, new_passkey(registered, name)).await?;
-        self.counters().insert(passkey, sign_count);
+        self.counted(passkey, sign_count).await?;
         Ok(())
     }
 

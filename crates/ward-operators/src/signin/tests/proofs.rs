@@ -49,6 +49,28 @@ async fn a_copied_passkey_is_refused_and_alarms() {
 }
 
 #[tokio::test]
+async fn a_copied_passkey_is_refused_after_a_restart_too() {
+    let bench = bench(1, 1);
+    let mut soft = bench.passkey(1, Counter::Rising);
+    let mut copy = SoftAuthenticator::from_json(soft.to_json().unwrap().expose()).unwrap();
+    bench.sign_in(&mut soft).await.unwrap();
+    let Some(Record::PasskeyCounted(counted)) = bench.fake.last("PasskeyCounted") else { panic!() };
+    assert!(counted.count > 0);
+    // What a restart forgets.
+    bench.room.counters().clear();
+    assert_eq!(bench.sign_in(&mut copy).await.map(|_| ()), Err(Refused::NotProven));
+    assert!(bench.sign_in(&mut soft).await.is_ok(), "the true one counts on");
+}
+
+#[tokio::test]
+async fn a_passkey_that_does_not_count_leaves_no_record() {
+    let bench = bench(1, 1);
+    let mut soft = bench.passkey(1, Counter::Zero);
+    bench.sign_in(&mut soft).await.unwrap();
+    assert!(bench.fake.last("PasskeyCounted").is_none());
+}
+
+#[tokio::test]
 async fn failures_slow_their_source_and_never_a_proof_that_holds() {
     let bench = bench(1, 1);
     let mut soft = bench.passkey(1, Counter::Rising);
