@@ -307,8 +307,9 @@ async def open_ones(table):
         for _, headers in [("nothing", []), *table.cast.no_admission("operator")]:
             answer = await table.ask(row.method, call, headers)
             statuses.add((answer.status, answer.header("content-type")))
-        # Whoever tries links again and again is told to wait.
-        statuses = {one for one in statuses if one[0] != 429 or row.path != "/console/enrol"}
+        # Whoever tries links, or reports, again and again is told to wait.
+        slowed = ("/console/enrol", "/api/leaks")
+        statuses = {one for one in statuses if one[0] != 429 or row.path not in slowed}
         table.checks.is_true(f"{row.method} {row.path}: a credential changes nothing",
                              len(statuses) <= 1, str(statuses))
 

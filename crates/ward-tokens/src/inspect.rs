@@ -156,6 +156,23 @@ fn fingerprint(text: &str) -> String {
     HEXLOWER.encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]))
 }
 
+/// The body of the fuzz target `inspect`: no text may panic or hang, and whatever is found in a text
+/// is found in itself.
+///
+/// # Panics
+/// If a key that was found is not one.
+pub fn fuzz_inspect(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else { return };
+    let _looks = inspect(text);
+    let found = scan(text);
+    let true_ones = found.iter().filter(|it| it.key.checksum).count();
+    assert!(keys_in(text).all(is_api_key), "a key that is none");
+    assert!(found.len() == FOUND_MAX || keys_in(text).count() == true_ones, "two counts");
+    let doors = ward_model::Networks::parse(text.lines().take(4)).unwrap_or_default();
+    let peer = core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST);
+    let _source = ward_model::network::source(peer, &doors, text.lines());
+}
+
 #[cfg(test)]
 mod tests {
     use ward_ledger::compose_api_key;
@@ -231,5 +248,17 @@ mod tests {
         for junk in ["a.b.c", "..", "e30.e30", "e30.e30.AA.", "e30=.e30.AA"] {
             assert_eq!(inspect(junk), Looks::Neither, "{junk}");
         }
+    }
+
+    #[test]
+    fn the_corpus_of_the_fuzzer_is_sound() {
+        let corpus =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/inspect");
+        let mut seen = 0;
+        for file in std::fs::read_dir(corpus).expect("the corpus is in the tree") {
+            fuzz_inspect(&std::fs::read(file.unwrap().path()).unwrap());
+            seen += 1;
+        }
+        assert!(seen >= 4, "{seen}");
     }
 }

@@ -43,6 +43,7 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
     let door = auth::Desk {
         ledger: rooms.ledger.clone(),
         approvals: rooms.seen.approvals.clone(),
+        uses: rooms.seen.uses.clone(),
         policies: Arc::new(OperatorPolicies::load().map_err(|told| Exit::new(70, told))?),
     };
     let rules = Arc::new(ArcSwap::from_pointee(config.approvals.clone()));

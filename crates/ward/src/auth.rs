@@ -22,6 +22,7 @@ use ward_policy::OperatorPolicies;
 use crate::acts::{self, Does};
 use crate::app::App;
 use crate::clock;
+use crate::view::uses::Uses;
 
 /// What the control plane asks about credentials.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Desk {
     pub approvals: SharedApprovals,
     /// Which acts roles permit.
     pub policies: Arc<OperatorPolicies>,
+    /// Where use is counted.
+    pub uses: Uses,
 }
 
 impl Desk {
@@ -64,7 +67,7 @@ pub fn source(doors: &Networks, peer: SocketAddr, headers: &HeaderMap) -> IpAddr
 }
 
 /// Before every door: an API key that is presented from outside its networks is taken off the
-/// request, so that each door refuses in its own shape; and a key that was let in is counted.
+/// request, so that each door refuses in its own shape.
 ///
 /// WHY here and not at the doors: nobody can forget it at a new one.
 pub async fn confine(
@@ -89,8 +92,10 @@ pub async fn confine(
             request.headers_mut().insert(header.clone(), nothing);
         }
     }
+    let asks = request.uri().path().starts_with("/oauth/");
     let response = next.run(request).await;
-    if response.status() != StatusCode::UNAUTHORIZED {
+    // Doors count for themselves; those of OAuth know API keys among other credentials.
+    if asks && response.status() == StatusCode::OK {
         presented.iter().for_each(|(_, api_key)| app.uses.let_in(*api_key, clock::now()));
     }
     response
@@ -178,6 +183,7 @@ pub async fn admit(
                 }
                 return crate::api::finish(Err(problem));
             }
+            door.desk.uses.let_in(caller.api_key, clock::now());
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -186,11 +192,7 @@ pub async fn admit(
 }
 
 /// Lets a [`Caller`] through whom a session stands for, if his roles permit what the route does.
-pub async fn permitted(
-    State(desk): State<Desk>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
+pub async fn permitted(State(desk): State<Desk>, request: Request, next: Next) -> Response<Body> {
     let door = Door::new(desk, &[], Shape::Problem);
     match request.extensions().get::<Caller>().copied() {
         None => refused(Shape::Problem),

@@ -19,7 +19,7 @@ const NEW: &str = "/console/credentials/new";
 pub fn closed() -> Router<App> {
     Router::new()
         .route("/console/credentials", get(list))
-        .route(NEW, get(form).post(issue))
+        .route("/console/credentials/new", get(form).post(issue))
         .route("/console/credentials/{id}", get(one))
         .route("/console/credentials/{id}/rotate", post(rotate))
         .route("/console/credentials/{id}/revoke", post(revoke))

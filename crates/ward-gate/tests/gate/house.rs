@@ -91,6 +91,20 @@ impl MintTransaction for Mint {
     }
 }
 
+fn views(
+    ledger: &Ledger,
+    exposures: &Exposures,
+    intents: &Intents,
+    bypasses: &Bypasses,
+) -> Vec<Box<dyn ward_model::View>> {
+    vec![
+        Box::new(ledger.view()),
+        Box::new(exposures.view()),
+        Box::new(intents.view()),
+        Box::new(bypasses.view()),
+    ]
+}
+
 impl House {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -106,12 +120,7 @@ impl House {
         let exposures = Exposures::new(budgets(&catalogue));
         let (intents, bypasses) = (Intents::default(), Bypasses::default());
         let disk = FaultDisk::new(1);
-        let views: Vec<Box<dyn ward_model::View>> = vec![
-            Box::new(ledger.view()),
-            Box::new(exposures.view()),
-            Box::new(intents.view()),
-            Box::new(bypasses.view()),
-        ];
+        let views = views(&ledger, &exposures, &intents, &bypasses);
         let journal = Journal::create(Arc::new(disk.clone()), options(), views).unwrap();
         let policies = Arc::new(Policies::load(ward_policy::DEFAULTS).unwrap());
         let clock = Arc::new(AtomicI64::new(NOW.ms()));
