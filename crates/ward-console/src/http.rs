@@ -56,11 +56,7 @@ pub fn router(facts: Arc<dyn Facts>, deeds: Arc<dyn Deeds>) -> Router {
 }
 
 /// As [`router`], with the API that pages act through.
-pub fn router_with(
-    facts: Arc<dyn Facts>,
-    deeds: Arc<dyn Deeds>,
-    calls: Arc<dyn Calls>,
-) -> Router {
+pub fn router_with(facts: Arc<dyn Facts>, deeds: Arc<dyn Deeds>, calls: Arc<dyn Calls>) -> Router {
     let app = App { facts, deeds, calls, streams: Streams::new() };
     let closed = Router::new()
         .route("/", get(now))

@@ -24,10 +24,10 @@ use crate::help::{self, Help};
 use crate::limits::{RECENT_ALERTS_MAX, RECENT_REFUSALS_MAX, ROUTES_SHOWN_MAX, SUBJECTS_SHOWN_MAX};
 use crate::say::{Grouped as _, Moment as _, Short as _};
 
-use draw::{Bar, Strip};
 pub use credentials::{
     CredentialQuery, Shown, api_key, credential, credentials, new_api_key, waits,
 };
+use draw::{Bar, Strip};
 pub use operators::{Door, approval, approvals, confirm, enrol, link, operators, sign_in};
 pub use query::{AccessQuery, Filter};
 pub use record::{RecordQuery, record};

@@ -130,10 +130,9 @@ impl Plain for AlertKind {
     }
     fn tone(&self) -> &'static str {
         match self {
-            Self::BudgetSpent
-            | Self::UndeclaredField
-            | Self::ClockJumped
-            | Self::IssuerTrouble => "watch",
+            Self::BudgetSpent | Self::UndeclaredField | Self::ClockJumped | Self::IssuerTrouble => {
+                "watch"
+            }
             Self::NeverIssued
             | Self::PhantomDataSubject
             | Self::LeaverCredential
