@@ -1,43 +1,69 @@
-//! OAuth 2.0: client credentials, metadata, key set; in the protocol's own shapes.
+//! OAuth 2.0 for machines: the token endpoint's driver, its errors, the key set.
 //!
-//! Source: RFC 6749 §§2.3.1, 4.4, 5.1, 5.2; RFC 8414 §2; RFC 7517 §5. Best test: `tests.rs`.
+//! The order: read the form, authenticate the client, look at its proof of possession, decide
+//! (`grant.rs`, `exchange.rs`: pure), issue. Everything is answered in the protocol's own shapes.
+//! Source: RFC 6749 §§4.4, 5.1, 5.2; RFC 8693; RFC 8707; RFC 9449 §5; RFC 7517 §5.
+//! Best test: `oauth/tests.rs` (every error of every RFC).
+
+mod authenticate;
+mod exchange;
+mod grant;
+mod holder;
+mod metadata;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, PRAGMA, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PRAGMA, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
-use ward_ledger::Client;
-use ward_model::{PrincipalKind, PrincipalName, Secret};
+use std::net::SocketAddr;
+use ward_keys::Token;
 
-use crate::credential::is_scope;
-use crate::issuance::{Issuance, IssueError, TokenAsk};
-use crate::wire::{basic, form, get};
+pub(crate) use authenticate::authenticate;
+pub(crate) use metadata::metadata;
+
+use crate::desk::named_form;
+use crate::issuance::{Issuance, IssueError};
+use crate::wire::get;
+use grant::Granted;
+
+/// Where the next nonce stands (RFC 9449 §8).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Error codes of RFC 6749 §5.2, and what stands beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OauthError {
+pub(crate) enum OauthError {
     InvalidRequest,
+    /// The body is over its bound.
+    TooLarge,
     InvalidClient,
     UnauthorizedClient,
     UnsupportedGrantType,
     InvalidScope,
-    /// RFC 8707 §2: the audience asked for is not this client's.
+    /// RFC 8707 §2, RFC 8693 §2.2.2: the audience asked for is not this client's.
     InvalidTarget,
+    /// RFC 9449 §5: the proof does not hold.
+    InvalidDpopProof,
+    /// RFC 9449 §8: the proof needs a nonce, which stands beside this answer.
+    UseDpopNonce,
     TemporarilyUnavailable,
 }
 
 impl OauthError {
     const fn code(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "invalid_request",
+            Self::InvalidRequest | Self::TooLarge => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
@@ -45,17 +71,21 @@ impl OauthError {
     const fn status(self) -> StatusCode {
         match self {
             Self::InvalidClient => StatusCode::UNAUTHORIZED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
 
-    fn response(self) -> Response<Body> {
+    pub(crate) fn response(self) -> Response<Body> {
         let mut response = answer(self.status(), &json!({ "error": self.code() }));
         // WHY also for a secret in the body: a 401 names a scheme (RFC 9110 §15.5.2).
         if self == Self::InvalidClient {
             let challenge = HeaderValue::from_static("Basic realm=\"ward\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        if self == Self::TemporarilyUnavailable {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -64,92 +94,88 @@ impl OauthError {
 /// `POST /oauth/token`.
 pub(crate) async fn token(
     State(issuance): State<Issuance>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response<Body> {
-    match grant(&issuance, &headers, &body).await {
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer);
+    let granted = match body {
+        Ok(body) => granted(&issuance, peer, &headers, &body).await,
+        Err(_) => Err(OauthError::TooLarge),
+    };
+    let mut response = match granted {
         Ok(granted) => answer(StatusCode::OK, &granted),
         Err(error) => {
             tracing::info!(error = error.code(), "token request refused");
             error.response()
         }
+    };
+    if headers.contains_key(holder::DPOP)
+        && let Ok(nonce) = HeaderValue::try_from(issuance.0.proofs.nonce(issuance.now()))
+    {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
     }
+    response
 }
 
-async fn grant(issuance: &Issuance, headers: &HeaderMap, body: &[u8]) -> Result<Value, OauthError> {
-    let is_form = headers.get(CONTENT_TYPE).is_some_and(|it| {
-        it.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
-    });
-    let parameters = form(body).filter(|_| is_form).ok_or(OauthError::InvalidRequest)?;
-    let client = authenticate(issuance, headers, &parameters)?;
-    match get(&parameters, "grant_type") {
-        Some("client_credentials") => {}
-        Some(_) => return Err(OauthError::UnsupportedGrantType),
-        None => return Err(OauthError::InvalidRequest),
-    }
-    let asked = get(&parameters, "resource").or_else(|| get(&parameters, "audience"));
-    if asked.is_some_and(|audience| audience != client.audience) {
-        return Err(OauthError::InvalidTarget);
-    }
-    let scope = get(&parameters, "scope").unwrap_or(&client.scope).to_owned();
-    let allowed: Vec<&str> = client.scope.split(' ').collect();
-    if !is_scope(&scope) || (!scope.is_empty() && !scope.split(' ').all(|it| allowed.contains(&it)))
-    {
-        return Err(OauthError::InvalidScope);
-    }
-    let life_ms = client.life_ms_max.min(issuance.policy().life_ms_max);
-    let ask = TokenAsk {
-        principal: PrincipalName::new(PrincipalKind::Service, client.client_id.clone())
-            .map_err(|_| OauthError::UnauthorizedClient)?,
-        client_id: client.client_id.clone(),
-        audience: client.audience.clone(),
-        life_ms,
-        tenant: None,
-        scope: Some(scope.clone()).filter(|scope| !scope.is_empty()),
-        login: None,
+async fn granted(
+    issuance: &Issuance,
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, OauthError> {
+    let parameters = named_form(headers, body)?;
+    let client = authenticate(issuance, headers, &parameters).await?;
+    let grant_type = get(&parameters, "grant_type").ok_or(OauthError::InvalidRequest)?;
+    let terms = issuance.0.ledger.client_terms(client.client_key);
+    // WHY before the proof: a grant that is refused uses nothing up.
+    let party =
+        grant::Party { client: &client, terms: &terms, life_ms_max: issuance.policy().life_ms_max };
+    let (granted, subject) = match grant_type {
+        grant::CLIENT_CREDENTIALS => (grant::client_credentials(&party, &parameters)?, None),
+        exchange::TOKEN_EXCHANGE => {
+            let (granted, subject) = exchange::exchange(issuance, &party, &parameters)?;
+            (granted, Some(subject))
+        }
+        _ => return Err(OauthError::UnsupportedGrantType),
     };
-    let token = issuance.issue(ask).await.map_err(refused)?;
+    let is_bound = granted.bound;
+    let held = holder::held(issuance, peer, headers, is_bound)?;
+    let scope = granted.ask.scope.clone().unwrap_or_default();
+    let Granted { ask, actors, .. } = granted;
+    let token = issuance.issue_held(ask, held, actors).await.map_err(refused)?;
+    if let Some(subject) = &subject {
+        still_live(issuance, subject, &token).await?;
+    }
     let expires_in = token.expires_at().seconds() - issuance.now().seconds();
-    Ok(json!({
+    let mut answer = json!({
         "access_token": token.expose(),
-        "token_type": "Bearer",
+        "token_type": holder::token_type(held),
         "expires_in": expires_in,
         "scope": scope,
-    }))
+    });
+    if subject.is_some()
+        && let Some(members) = answer.as_object_mut()
+    {
+        members.insert("issued_token_type".into(), exchange::ACCESS_TOKEN.into());
+    }
+    Ok(answer)
 }
 
-/// The client, by exactly one of the two methods (RFC 6749 §2.3).
-fn authenticate(
+/// Looks at the subject token once more, now that what came out of it is recorded.
+///
+/// WHY: it may have been revoked after it was looked at and before the new token took its place in
+/// the order of revocations. CRASH: the new token never left.
+async fn still_live(
     issuance: &Issuance,
-    headers: &HeaderMap,
-    parameters: &[(String, String)],
-) -> Result<std::sync::Arc<Client>, OauthError> {
-    let posted = get(parameters, "client_secret");
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let header = given.next();
-    if given.next().is_some() {
-        return Err(OauthError::InvalidClient);
+    subject: &exchange::Subject,
+    token: &Token,
+) -> Result<(), OauthError> {
+    if subject.is_live(issuance) {
+        return Ok(());
     }
-    let (id, secret) = match (header, posted) {
-        (Some(_), Some(_)) => return Err(OauthError::InvalidRequest),
-        (Some(header), None) => {
-            let read = header.to_str().ok().and_then(basic);
-            let (id, secret) = read.ok_or(OauthError::InvalidClient)?;
-            if get(parameters, "client_id").is_some_and(|posted| posted != id) {
-                return Err(OauthError::InvalidRequest);
-            }
-            (id, secret)
-        }
-        (None, Some(secret)) => {
-            let id = get(parameters, "client_id").ok_or(OauthError::InvalidRequest)?;
-            (id.to_owned(), Secret::new(secret.to_owned()))
-        }
-        (None, None) => return Err(OauthError::InvalidClient),
-    };
-    issuance.0.ledger.check_client(&id, secret.expose(), issuance.now()).map_err(|reason| {
-        tracing::info!(reason = reason.as_str(), "client refused");
-        OauthError::InvalidClient
-    })
+    issuance.withdraw(token).await.map_err(refused)?;
+    Err(OauthError::InvalidRequest)
 }
 
 fn refused(error: IssueError) -> OauthError {
@@ -164,26 +190,13 @@ fn refused(error: IssueError) -> OauthError {
     }
 }
 
-/// `GET /.well-known/oauth-authorization-server` (RFC 8414 §3).
-pub(crate) async fn metadata(State(issuance): State<Issuance>) -> Response<Body> {
-    let base = issuance.0.base_url.trim_end_matches('/');
-    let metadata = json!({
-        "issuer": issuance.policy().issuer,
-        "token_endpoint": format!("{base}/oauth/token"),
-        "jwks_uri": format!("{base}/oauth/jwks"),
-        "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    });
-    public(&metadata)
-}
-
 /// `GET /oauth/jwks`.
 pub(crate) async fn jwks(State(issuance): State<Issuance>) -> Response<Body> {
     public(&ward_keys::jwks(&issuance.0.ledger))
 }
 
-/// A document everyone may read.
+/// A document everyone may read. WHY a minute: a key that is published stands there that long
+/// before a verifier must know it.
 fn public(document: &Value) -> Response<Body> {
     let mut response = answer(StatusCode::OK, document);
     let headers = response.headers_mut();
@@ -202,3 +215,6 @@ pub(crate) fn answer(status: StatusCode, json: &Value) -> Response<Body> {
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
+
+#[cfg(test)]
+mod tests;

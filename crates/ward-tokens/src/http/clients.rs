@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use ward_ledger::Client;
 use ward_model::word::Cause;
-use ward_model::{PrincipalKind, Problem};
+use ward_model::{PrincipalKind, Problem, UnixMillis};
 use ward_proof::KnownKey;
 
 use super::{Knock, end, finish, input, knocked, problem, read};
@@ -61,6 +61,13 @@ struct KeySet {
     keys: Vec<Value>,
 }
 
+impl ClientRequest {
+    /// When its registration shall end.
+    pub(super) fn ends(&self, now: UnixMillis) -> Result<UnixMillis, Problem> {
+        end(self.days, self.expires_at, now)
+    }
+}
+
 /// `POST /api/clients`.
 async fn register(State(issuance): State<Issuance>, caller: Knock, body: Bytes) -> Response<Body> {
     finish(registered(&issuance, caller, &body).await)
@@ -71,6 +78,7 @@ async fn registered(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<V
     let wanted: ClientRequest = read(body)?;
     let owner = person_of(&wanted.owner);
     let owner = owner.ok_or_else(|| input("owner is the SCIM id of a person"))?;
+    let expires_at = wanted.ends(issuance.now())?;
     let keys = wanted.jwks.map(keys).transpose()?.unwrap_or_default();
     let ask = ClientAsk {
         client_id: wanted.client_id,
@@ -79,7 +87,7 @@ async fn registered(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<V
         audience: wanted.audience,
         scope: wanted.scope,
         life_ms_max: wanted.life_seconds.saturating_mul(1000),
-        expires_at: end(wanted.days, wanted.expires_at, issuance.now())?,
+        expires_at,
     };
     let more = ClientMore {
         audiences: wanted.audiences,
