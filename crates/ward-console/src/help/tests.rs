@@ -61,6 +61,7 @@ fn every_problem_type_has_its_anchor_and_none_is_left_over() {
         Kind::NotFound,
         Kind::Conflict,
         Kind::TooLarge,
+        Kind::TooMany,
         Kind::BadGateway,
         Kind::Corrupt,
     ];

@@ -158,7 +158,7 @@ fn of_operators() -> Vec<(&'static str, String)> {
 }
 
 /// Pages whose scripts are `passkey.js`, or that and `ward.js`.
-const PASSKEYS: [&str; 10] = [
+const PASSKEYS: [&str; 12] = [
     "sign_in",
     "sign_in_company",
     "enrol",
@@ -169,6 +169,8 @@ const PASSKEYS: [&str; 10] = [
     "operators",
     "operators_stale",
     "operators_looking",
+    "credential",
+    "api_key_new",
 ];
 
 #[test]
