@@ -22,7 +22,7 @@ use ward_model::{PrincipalName, Reason, UnixMillis};
 
 use crate::asker::{Asker, Duty, asker};
 use crate::desk::{Desk, named_form};
-use crate::notice::Presenter;
+use crate::notice::{Presenter, sighted};
 use crate::oauth::{OauthError, answer};
 use crate::spoken::Spoken;
 use crate::wire::get;
@@ -122,8 +122,8 @@ impl Desk {
         let audience = spoken.audience_for(asker).to_owned();
         let mine =
             asker.has(Duty::Introspect, Some(&audience)) || asker.is_client(spoken.client_id());
-        // Twice at most: a token that was pinned on the way is looked up again.
-        for _ in 0..2 {
+        // Three times at most: a token that was pinned, sighted or verified is looked up again.
+        for _ in 0..3 {
             let refused = match self.0.issuance.0.ledger.check(raw, &audience, now) {
                 Checked::Pass(_) if mine => return Heard::Active(spoken.told()),
                 Checked::Pass(_) => return Heard::Nothing,
@@ -160,7 +160,8 @@ impl Desk {
         let by = Presenter { client_key, api_key, asked_at: AskedAt::Introspection };
         let learning = mode == IssuerMode::Learning;
         let old = issuance.0.ledger.key(miss.key()).is_some_and(|it| it.grandfathering.is_some());
-        let hangs = mine && (learning || old || asker.has(Duty::Reasons, None));
+        let foreign = miss.is_foreign();
+        let hangs = mine && (learning || old || foreign || asker.has(Duty::Reasons, None));
         if !hangs {
             notices.later(issuance, miss, by);
             return Fate::Refused(Reason::NeverIssued);
@@ -181,10 +182,16 @@ impl Desk {
                 Err(_) => Fate::Refused(Reason::JournalUnavailable),
             };
         }
-        let believed = learning
-            && classified.signature_good
-            && classified.reason == Reason::NeverIssued
-            && classified.claims.is_some();
+        match sighted(issuance, &mut classified).await {
+            Ok(true) => return Fate::Again,
+            Ok(false) => {}
+            Err(_) => return Fate::Refused(Reason::JournalUnavailable),
+        }
+        // What a foreign issuer has not reported yet is `ledger_behind`.
+        let unknown = classified.reason == Reason::NeverIssued
+            || (classified.foreign && classified.reason == Reason::LedgerBehind);
+        let believed =
+            learning && classified.signature_good && unknown && classified.claims.is_some();
         // WHY only the first of a learning issuer: what it issues is not entered yet, so each of
         // its tokens is one of these.
         if !believed || notices.is_first(classified.key, by) {

@@ -9,7 +9,7 @@
 //! force; older ones are removed afterwards, and again at the next start.
 //! Best tests: at the end of this file; `interop/insider.py` edits files while Ward is down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -252,33 +252,6 @@ fn settings(config: &Config) -> Settings {
         groups: it.roles.iter().map(|(group, held)| (group.clone(), RoleSet(*held))).collect(),
         allow_passkey: true,
     });
-    let mut others = std::collections::BTreeMap::new();
-    let console = operators.console.clone().unwrap_or_default();
-    others.insert("operators.console".to_owned(), console);
-    if let Some(provider) = &operators.provider {
-        let ca = provider.ca_file.as_ref().map(|file| file.display().to_string());
-        others.insert("operators.oidc.ca_file".to_owned(), ca.unwrap_or_default());
-        others.insert("operators.oidc.groups_claim".to_owned(), provider.groups_claim.clone());
-    }
-    let doors: Vec<String> = config.forwarded_from.iter().map(|it| it.to_string()).collect();
-    others.insert("listen.forwarded_from".to_owned(), doors.join(" "));
-    others.insert("oauth.audiences".to_owned(), config.oauth.audiences.join("\n"));
-    others.insert("oauth.dpop_nonce".to_owned(), config.oauth.nonce().to_owned());
-    for (key, value) in config.inventory.days() {
-        others.insert(format!("inventory.{key}"), value.to_string());
-    }
-    let Schedule { every_ms, overlap_ms } = config.rotation;
-    others.insert("rotation.every".to_owned(), format!("{} s", every_ms / 1000));
-    others.insert("rotation.overlap".to_owned(), format!("{} s", overlap_ms / 1000));
-    let offline = config.offline_audiences.join("\n");
-    others.insert("rotation.offline_audiences".to_owned(), offline);
-    others.insert("custody.sign_inside".to_owned(), config.custody.sign_inside.to_string());
-    others.insert("custody.lock_memory".to_owned(), config.custody.lock_memory.to_string());
-    for issuer in &config.issuers {
-        others.extend(issuer.settings());
-    }
-    others.insert("operators.purpose_required".to_owned(), operators.purpose_required.to_string());
-    others.insert("operators.reads_at_once".to_owned(), operators.reads_at_once.to_string());
     Settings {
         data: config.written.data.clone(),
         log_name: config.name.clone(),
@@ -322,8 +295,41 @@ fn settings(config: &Config) -> Settings {
             .map(|(name, target)| (name.clone(), told(target)))
             .collect(),
         signing: crate::config::signing::compared(&config.signing),
-        others,
+        others: others(config),
     }
+}
+
+/// What has no order: any change of it is weaker.
+fn others(config: &Config) -> BTreeMap<String, String> {
+    let operators = &config.operators;
+    let mut others = BTreeMap::new();
+    let console = operators.console.clone().unwrap_or_default();
+    others.insert("operators.console".to_owned(), console);
+    if let Some(provider) = &operators.provider {
+        let ca = provider.ca_file.as_ref().map(|file| file.display().to_string());
+        others.insert("operators.oidc.ca_file".to_owned(), ca.unwrap_or_default());
+        others.insert("operators.oidc.groups_claim".to_owned(), provider.groups_claim.clone());
+    }
+    let doors: Vec<String> = config.forwarded_from.iter().map(|it| it.to_string()).collect();
+    others.insert("listen.forwarded_from".to_owned(), doors.join(" "));
+    others.insert("oauth.audiences".to_owned(), config.oauth.audiences.join("\n"));
+    others.insert("oauth.dpop_nonce".to_owned(), config.oauth.nonce().to_owned());
+    for (key, value) in config.inventory.days() {
+        others.insert(format!("inventory.{key}"), value.to_string());
+    }
+    let Schedule { every_ms, overlap_ms } = config.rotation;
+    others.insert("rotation.every".to_owned(), format!("{} s", every_ms / 1000));
+    others.insert("rotation.overlap".to_owned(), format!("{} s", overlap_ms / 1000));
+    let offline = config.offline_audiences.join("\n");
+    others.insert("rotation.offline_audiences".to_owned(), offline);
+    others.insert("custody.sign_inside".to_owned(), config.custody.sign_inside.to_string());
+    others.insert("custody.lock_memory".to_owned(), config.custody.lock_memory.to_string());
+    for issuer in &config.issuers {
+        others.extend(issuer.settings());
+    }
+    others.insert("operators.purpose_required".to_owned(), operators.purpose_required.to_string());
+    others.insert("operators.reads_at_once".to_owned(), operators.reads_at_once.to_string());
+    others
 }
 
 fn told(target: &Notify) -> Target {
