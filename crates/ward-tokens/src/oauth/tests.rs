@@ -77,8 +77,8 @@ impl Asked {
 async fn ask(world: &World, headers: &[(&str, &str)], form: String) -> Asked {
     let mut request = Request::post("/oauth/token");
     if !headers.iter().any(|(name, _)| *name == "content-type") {
-        request = request
-            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        request =
+            request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
     }
     for (name, value) in headers {
         request = request.header(*name, *value);
