@@ -13,7 +13,7 @@ fn at(ms: i64) -> Position {
     Position { index: LeafIndex(ms), time: UnixMillis::new(ms) }
 }
 
-fn issued(client: u8, key: i64) -> Record {
+fn issued(client: u8, key: i32) -> Record {
     TokenIssued {
         origin: Origin(1),
         sequence: Sequence(1),
