@@ -5,7 +5,7 @@
 //! client puts the token together itself, so exactly this input with exactly this signature is
 //! entered, by its digest, and leaves only with the record that says so.
 //! What it must never do: sign under another key, issuer or algorithm than the input names.
-//! Best test: `tests/input.rs`.
+//! Best test: `ward-tokens/src/transit/tests.rs`, which holds a key as a thief would.
 
 use ward_journal::Recorded;
 use ward_ledger::Admitted;
