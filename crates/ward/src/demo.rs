@@ -53,7 +53,10 @@ pub async fn run(demo: &Demo) -> Result<()> {
     if !demo.dir.join("journal").join("format").exists() {
         progress("making a key file and a journal");
         let making = set.config.clone();
-        tokio::task::spawn_blocking(move || open::create(&making, &open::Deal::default()).map(|_| ())).await??;
+        tokio::task::spawn_blocking(move || {
+            open::create(&making, &open::Deal::default()).map(|_| ())
+        })
+        .await??;
     }
     let summary = generate(demo).await?;
     let Listeners { control, gate, shop, strict } = listeners;

@@ -7,10 +7,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Method, Request, Response, StatusCode, Uri};
+use axum::routing::any;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -43,7 +43,8 @@ pub async fn wait(
     let (opened, mut enough) = watch::channel(false);
     let (shares, need) = (Mutex::default(), usize::from(need));
     let sealed = Arc::new(Sealed { lock, need, shares, opened });
-    let router = Router::new().fallback(answer).with_state(Arc::clone(&sealed));
+    // Every path: which one it is decides `answer`, for there is no house behind it yet.
+    let service = any(answer).with_state(Arc::clone(&sealed)).into_make_service();
     let (gone, was_stopped) = watch::channel(false);
     let until = async move {
         tokio::select! {
@@ -51,7 +52,7 @@ pub async fn wait(
             () = stopped => { gone.send_replace(true); }
         }
     };
-    let served = axum::serve(listener, router).with_graceful_shutdown(until).await;
+    let served = axum::serve(listener, service).with_graceful_shutdown(until).await;
     served.map_err(|error| Exit::new(74, format!("the sealed control plane ended: {error}")))?;
     if *was_stopped.borrow() {
         return Ok(None);
