@@ -1,7 +1,8 @@
 //! Tokens issued a second, each signed by ES256 and durable before it opens, beside bare signing.
 //!
 //! The floor is two threads that only sign, with the same library and as many bytes; ours are 64
-//! in flight on as many threads, through custody, journal and the ledger's view.
+//! in flight on as many threads, through custody, journal and the ledger's view. The peer is
+//! OpenBao's transit engine with as many calls in flight, which keeps nothing of what it signs.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use ward_ledger::Checked;
 use ward_model::{PrincipalKind, PrincipalNumber};
 
+use crate::openbao::{self, OpenBao};
 use crate::paired::{median, monotonic_ns, quantile};
 use crate::table::Row;
 use crate::world::{self, World};
@@ -18,6 +20,8 @@ use crate::{Effort, machine};
 
 /// Issuances in flight.
 const FLIGHT: u64 = 64;
+/// Calls on each of the peer's connections in a round.
+const PEER_EACH: u64 = 60;
 /// Threads of both.
 const THREADS: usize = 2;
 
@@ -28,9 +32,14 @@ const THREADS: usize = 2;
 pub fn rows(effort: Effort) -> Result<Vec<Row>> {
     let dir = machine::directory()?;
     let world = Arc::new(World::open(dir.path(), Vec::new())?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_io().build()?;
     let (rounds, count) = (effort.of(7, 1), effort.of(30_000, 500));
     let (mut ours, mut floor, mut shares, mut waits) = (vec![], vec![], vec![], vec![]);
+    let (mut theirs, mut times) = (vec![], vec![]);
+    // WHY not in smoke: that needs nothing installed.
+    let bao = openbao::program().filter(|_| effort.of(true, false));
+    let bao = bao.map(|it| OpenBao::start(&it, dir.path())).transpose()?;
     for round in 0..=rounds {
         let bare = bare(count)?;
         let (rate, p99_ms) = runtime.block_on(issue(Arc::clone(&world), count))?;
@@ -39,19 +48,46 @@ pub fn rows(effort: Effort) -> Result<Vec<Row>> {
             floor.push(bare);
             shares.push(rate / bare);
             waits.push(p99_ms);
+            if let Some(bao) = &bao {
+                let signed = runtime.block_on(bao.sign(FLIGHT, PEER_EACH))?;
+                theirs.push(signed);
+                times.push(rate / signed);
+            }
         }
     }
     world.journal.stop();
-    let (share, wait) = (median(shares), median(waits));
-    Ok(vec![Row {
+    let (share, wait, ours) = (median(shares), median(waits), median(ours) / 1e3);
+    let mut rows = vec![Row {
         what: format!("durable issuance, ES256, {FLIGHT} in flight, {THREADS} threads"),
-        ours: format!("{:.1} k/s, p99 {wait:.1} ms", median(ours) / 1e3),
+        ours: format!("{ours:.1} k/s, p99 {wait:.1} ms"),
         peer: format!("bare P-256 signing {:.1} k/s", median(floor) / 1e3),
         ratio: format!("{:.0} % of the signing floor", share * 100.0),
         goal: ">= 40 %".into(),
         met: share >= 0.4,
         hard: false,
-    }])
+    }];
+    if effort.of(true, false) {
+        rows.push(beside_openbao(ours, median(theirs) / 1e3, median(times)));
+    }
+    Ok(rows)
+}
+
+/// `theirs` is 0 where OpenBao is not installed.
+fn beside_openbao(ours: f64, theirs: f64, times: f64) -> Row {
+    let peer = if theirs > 0.0 {
+        format!("OpenBao transit sign, nothing kept, {theirs:.1} k/s")
+    } else {
+        "OpenBao is not installed (`cargo xtask setup`)".into()
+    };
+    Row {
+        what: format!("durable issuance, ES256, {FLIGHT} in flight, beside a signing service"),
+        ours: format!("{ours:.1} k/s"),
+        peer,
+        ratio: format!("{times:.1}x"),
+        goal: ">= 20x".into(),
+        met: times >= 20.0,
+        hard: false,
+    }
 }
 
 /// Signatures a second on all threads.

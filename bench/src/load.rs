@@ -61,7 +61,10 @@ async fn one(to: SocketAddr, path: &str, token: Option<&str>, count: usize) -> R
 }
 
 /// Reads one whole answer into `buffer`.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+///
+/// # Errors
+/// It is not 200, or has no length.
+pub async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     buffer.clear();
     let (head_bytes, body_bytes) = loop {
         ensure!(stream.read_buf(buffer).await? > 0, "the connection was closed");

@@ -60,7 +60,7 @@ const PHASES: [(&str, Work); 15] = [
     ("fuzz", |house, _| fuzz::run(house)),
     ("suites", |house, count| suites::run(house, &[], count).map(|()| None)),
     ("defences", |house, count| defences::run(house, &[], count).map(|()| None)),
-    ("bench", |house, _| bench(house, true).map(|()| None)),
+    ("bench", |house, _| bench(house, None, true).map(|()| None)),
 ];
 
 /// Runs the phases of the plan.
@@ -151,12 +151,15 @@ fn has_doc_test(body: &str) -> bool {
     })
 }
 
-/// Measures; with `smoke`, only sees that it runs.
-pub fn bench(house: &House, smoke: bool) -> Result<()> {
+/// Measures everything or one group of rows; with `smoke`, only sees that it runs.
+pub fn bench(house: &House, group: Option<&str>, smoke: bool) -> Result<()> {
     house.cargo("build --quiet --release --locked --workspace --bins")?;
     let bench = house.program("bench");
     let mut command =
         house.command(&bench.to_string_lossy(), if smoke { &["--smoke"] } else { &[] });
+    if let Some(group) = group {
+        command.args(["--only", group]);
+    }
     setup::equip(house, &mut command)?;
     command.env("WARD_BIN", house.program("ward"));
     run::must(command)

@@ -69,6 +69,8 @@ enum Task {
     Fuzz,
     /// Measure; BENCHMARKS.md is the answer's home
     Bench {
+        /// Only this group of rows: tokens, gate, journal, ...
+        group: Option<String>,
         /// Only see that it runs
         #[arg(long)]
         smoke: bool,
@@ -90,7 +92,7 @@ fn main() -> ExitCode {
                 println!("{why}");
             }
         }),
-        Task::Bench { smoke } => ci::bench(&house, smoke),
+        Task::Bench { group, smoke } => ci::bench(&house, group.as_deref(), smoke),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
