@@ -81,10 +81,9 @@ impl Group {
     /// Whether rows of `group` are asked for by this name.
     const fn holds(self, group: Self) -> bool {
         match self {
-            Self::Tokens => matches!(
-                group,
-                Self::Check | Self::NeverIssued | Self::Issuance | Self::Restart
-            ),
+            Self::Tokens => {
+                matches!(group, Self::Check | Self::NeverIssued | Self::Issuance | Self::Restart)
+            }
             one => one as u8 == group as u8,
         }
     }
