@@ -43,6 +43,7 @@ fn credential(kind: Kind, id: &str) -> Credential {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, a row per rule")]
 fn the_policy_warns_of_what_still_opens_something() {
     struct Case {
         name: &'static str,
