@@ -225,7 +225,7 @@ mod tests {
         let places: Vec<_> =
             found.iter().map(|it| (it.line, it.column, it.key.kind, it.key.checksum)).collect();
         let want =
-            [(2, 13, Some(ApiKeyKind::Person), true), (4, 26, Some(ApiKeyKind::Operator), true)];
+            [(2, 13, Some(ApiKeyKind::Person), true), (4, 31, Some(ApiKeyKind::Operator), true)];
         assert_eq!(places, want);
         assert_eq!(keys_in(&text).collect::<Vec<_>>(), [one.as_str(), two.as_str()]);
         let all = format!("{found:?}");
