@@ -685,6 +685,40 @@ fn old_tokens_pass_once_each_under_every_condition_of_grandfathering() {
 }
 
 #[test]
+fn a_key_in_custody_is_never_looked_for_at_the_issuer() {
+    let mut login = Login::new(ReportMode::Synchronous);
+    let own = Signer::new(Algorithm::Es256);
+    login.world.key(9, &own, KeySource::Imported);
+    let claims = format!(
+        r#"{{"iss":"{URL}","sub":"1","aud":"shop","iat":{},"exp":{}}}"#,
+        NOW - 10,
+        NOW + 600
+    );
+    let header = format!(r#"{{"typ":"JWT","alg":"ES256","kid":"{}"}}"#, crate::tests::kid(9));
+    let input = format!("{}.{}", part(&header), part(&claims));
+    let raw = crate::layout::compact(&input, &own.sign(&input));
+    assert_eq!(login.world.reason(&raw), Some(Reason::NeverIssued));
+    assert!(!login.issuer().takes_wish_for_keys());
+}
+
+#[test]
+fn what_a_restore_may_have_lost_is_not_called_forged() {
+    let mut login = Login::new(ReportMode::Synchronous);
+    let token = login.fresh("1");
+    let row = Restored { backup: [1; 32], backup_size: 1, size: 1 };
+    login.world.now = START.plus_ms(300_000);
+    login.world.record(row);
+    login.complete(NOW + 250);
+    assert_eq!(login.present(&token.raw), Some(Reason::LedgerBehind));
+    assert_eq!(login.issuer().with_book(|book| book.totals.unreported), 0);
+    let later = login.token("1", NOW + 200, NOW + 900);
+    login.world.now = START.plus_ms(600_000);
+    login.report(&token);
+    assert_eq!(login.present(&token.raw), Some(Reason::Expired), "reported once more, and over");
+    assert_eq!(login.present(&later.raw), Some(Reason::LedgerBehind));
+}
+
+#[test]
 fn a_preview_counts_tokens_and_people_of_seven_days_apart() {
     let mut login = Login::new(ReportMode::Synchronous);
     let first = login.token("0", NOW - 5, NOW + 600);
