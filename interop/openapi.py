@@ -20,10 +20,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 from cast import Cast, basic, bearer  # noqa: E402
 from outside import Broken, Checks, Demo, clip, note, options, own_folder, program  # noqa: E402
 
-# Each door: the security scheme of its operations; none is open.
-DOORS = {"open": None, "operator": "operator", "scim": "provider", "client": "client"}
-# Too many copies of whole databases; and an end of the operator whose key is used.
-NOT_ASKED = ("copyDatabases",)
+# Each door: the security scheme of its operations; none is open. The doors of reporters and of
+# transit need an issuer and a rule of their own: `foreign.py` and `transit.py` judge them.
+DOORS = {"open": None, "operator": "operator", "scim": "provider", "client": "client",
+         "resource": "resource"}
+# Too many copies of whole databases; a stream that does not end.
+NOT_ASKED = ("copyDatabases", "followRevocations")
 # WHY without: the document cannot say "exactly one of these parameters" or "an operator's key has
 # roles", so something it allows may be refused with a reason; nothing is stateful in it either.
 NOT_CHECKED = ("positive_data_acceptance", "use_after_free", "ensure_resource_availability",
@@ -40,8 +42,8 @@ def operations(document):
             if method == "parameters" or operation["operationId"] in NOT_ASKED:
                 continue
             scheme = next(iter(operation.get("security", [{}])[0]), None)
-            door = next(name for name, one in DOORS.items() if one == scheme)
-            found[door].append(operation["operationId"])
+            for door in (name for name, one in DOORS.items() if one == scheme):
+                found[door].append(operation["operationId"])
     return found
 
 
@@ -73,10 +75,11 @@ async def run(ward, folder, checks, seed):
         note(f"the demo started within {await demo.start():.1f} s")
         cast = Cast(demo, seed)
         await cast.make()
-        document = (await cast.plain.get("/openapi.json")).json
+        document = (await cast.plain.get("/openapi.json")).good()
         credentials = {
             "open": [], "operator": bearer(cast.keys["operator"]["true"]),
             "scim": bearer(cast.keys["scim"]["true"]), "client": basic(*cast.clients["true"]),
+            "resource": bearer(cast.keys["service"]["true"]),
         }
         for door, names in operations(document).items():
             with checks.part(f"The door {door!r}"):

@@ -179,6 +179,7 @@ fn settings() -> Settings {
             rules: BTreeMap::new(),
         },
         mutes: BTreeSet::new(),
+        signing: BTreeMap::new(),
         notifications: BTreeMap::new(),
         others: BTreeMap::new(),
     }

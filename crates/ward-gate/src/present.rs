@@ -38,7 +38,8 @@ pub enum Presented {
 /// Reads the one credential of a request.
 ///
 /// # Errors
-/// [`Reason::Malformed`]: none, more than one, neither `Bearer` nor `DPoP`, too long, or not visible ASCII.
+/// [`Reason::Malformed`]: none, more than one, neither `Bearer` nor `DPoP`, too long, or not visible
+/// ASCII.
 pub fn present(headers: &HeaderMap) -> Result<Presented, Reason> {
     let bearer = one(headers, AUTHORIZATION.as_str())?;
     let api_key = one(headers, API_KEY)?;

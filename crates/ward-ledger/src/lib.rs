@@ -41,9 +41,7 @@ use std::sync::Arc;
 
 use ward_model::json;
 use ward_model::word::IssuerMode;
-use ward_model::{
-    ApiKeyId, KeyNumber, Origin, PrincipalKey, PrincipalKind, Sequence, UnixMillis,
-};
+use ward_model::{ApiKeyId, KeyNumber, Origin, PrincipalKey, PrincipalKind, Sequence, UnixMillis};
 
 pub use api_key::{
     API_KEY_ENTROPY_BYTES, API_KEY_TAIL_CHARS, ApiKey, Client, compose_api_key, is_api_key,
@@ -53,15 +51,15 @@ pub use canonical::canonicalise;
 pub use check::{Bearer, Checked, Entered, Issued, Refused};
 pub use classify::{Archived, Claimed, Classified, Miss};
 pub use client_terms::{ClientKey, ClientTerms};
-pub use grandfather::{Pin, Window};
 pub use entered::Admitted;
+pub use grandfather::{Pin, Window};
 pub use input::{InputError, SigningInput};
 pub use keys::{Holder, Key};
 pub use layout::TokenBody;
 pub use locator::Locator;
 pub use secret::LedgerSecret;
-pub use status::{STATUS_LIST_BITS, STATUS_LIST_LEN, StatusList, StatusPlace};
 pub use snapshot::{Bound, Picture, SnapshotFault, bound, fuzz_snapshot};
+pub use status::{STATUS_LIST_BITS, STATUS_LIST_LEN, StatusList, StatusPlace};
 pub use terms::Terms;
 pub use told::Told;
 pub use view::LedgerView;

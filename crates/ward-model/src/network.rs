@@ -55,7 +55,8 @@ impl Network {
         let length = match length {
             None => most,
             Some(digits) => {
-                let plain = digits.bytes().all(|byte| byte.is_ascii_digit())
+                let plain = !digits.is_empty()
+                    && digits.bytes().all(|byte| byte.is_ascii_digit())
                     && (digits == "0" || !digits.starts_with('0'));
                 if !plain {
                     return Err(NetworkError::Syntax);

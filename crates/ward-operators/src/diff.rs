@@ -28,8 +28,8 @@ use ward_policy::PolicyShape;
 
 pub use digest::digest;
 pub use settings::{
-    ApprovalRule, ApprovalRules, Custody, Issuer, Operators, Provider, RoleSet, Settings, SigningRule,
-    Target,
+    ApprovalRule, ApprovalRules, Custody, Issuer, Operators, Provider, RoleSet, Settings,
+    SigningRule, Target,
 };
 pub use snapshot::{ReadError, Snapshot, SnapshotError};
 pub use why::{Kind, Why};

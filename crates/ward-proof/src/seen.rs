@@ -126,7 +126,9 @@ mod tests {
     proptest! {
         /// Against a map of when each was used: never forgotten within a period.
         #[test]
-        fn nothing_is_forgotten_too_early(steps in proptest::collection::vec((0u8..8, 0i64..700), 1..200)) {
+        fn nothing_is_forgotten_too_early(
+            steps in proptest::collection::vec((0u8..8, 0i64..700), 1..200),
+        ) {
             let (seen, mut now) = (seen(1000), START);
             let mut used = std::collections::HashMap::new();
             for (name, ms) in steps {

@@ -21,6 +21,7 @@ use ward_model::{
     UnixMillis,
 };
 
+use crate::credential::check_end;
 use crate::issuance::{Issuance, IssueError, operator_act};
 use crate::limits::BODY_BYTES_MAX;
 use crate::oauth::{self, answer};
@@ -47,11 +48,11 @@ pub fn router(issuance: Issuance) -> Router {
 ///
 /// # Errors
 /// The problem its door would answer.
-pub fn readable(route: &str, body: &[u8]) -> Result<(), Problem> {
+pub fn readable(route: &str, body: &[u8], now: UnixMillis) -> Result<(), Problem> {
     match route {
-        "/api/api-keys" => read::<api_keys::ApiKeyRequest>(body).map(drop),
-        "/api/api-keys/{id}/rotate" => read::<api_keys::RotateRequest>(body).map(drop),
-        "/api/clients" => read::<clients::ClientRequest>(body).map(drop),
+        "/api/api-keys" => read::<api_keys::ApiKeyRequest>(body)?.ends(now).map(drop),
+        "/api/api-keys/{id}/rotate" => read::<api_keys::RotateRequest>(body)?.ends(now).map(drop),
+        "/api/clients" => read::<clients::ClientRequest>(body)?.ends(now).map(drop),
         "/api/clients/{id}/secret" => read::<clients::SecretRequest>(body).map(drop),
         _ => Ok(()),
     }
@@ -140,11 +141,13 @@ async fn revoked(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Valu
 }
 
 fn end(days: Option<i64>, at: Option<i64>, now: UnixMillis) -> Result<UnixMillis, Problem> {
-    match (days, at) {
-        (Some(days), None) => Ok(now.plus_ms(days.saturating_mul(DAY_MS))),
-        (None, Some(at)) => Ok(UnixMillis::from_seconds(at)),
-        _ => Err(input("say when it ends: days, or expires_at in Unix seconds")),
-    }
+    let end = match (days, at) {
+        (Some(days), None) => now.plus_ms(days.saturating_mul(DAY_MS)),
+        (None, Some(at)) => UnixMillis::from_seconds(at),
+        _ => return Err(input("say when it ends: days, or expires_at in Unix seconds")),
+    };
+    check_end(end, now).map_err(problem)?;
+    Ok(end)
 }
 
 pub(crate) fn knocked(caller: Knock) -> Result<Caller, Problem> {

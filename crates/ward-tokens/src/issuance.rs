@@ -11,7 +11,8 @@ use ward_ledger::{Ledger, TokenBody};
 use ward_model::record::{OperatorDid, TokenRevoked};
 use ward_model::word::{ApiKeyKind, Cause, KeyPurpose};
 use ward_model::{
-    Caller, Confirmation, Entry, Networks, PersonId, PrincipalKind, PrincipalName, PrincipalNumber, Record, UnixMillis,
+    Caller, Confirmation, Entry, Networks, PersonId, PrincipalKind, PrincipalName, PrincipalNumber,
+    Record, UnixMillis,
 };
 
 use crate::assertions::Assertions;

@@ -11,8 +11,8 @@
 mod api_key;
 mod asker;
 mod assertions;
-mod clients;
 mod batch;
+mod clients;
 mod credential;
 mod desk;
 pub mod foreign;
@@ -25,8 +25,8 @@ pub mod limits;
 mod notice;
 mod oauth;
 pub mod policy;
-mod rate;
 mod push;
+mod rate;
 mod revocation;
 mod revoke;
 mod signing;
@@ -36,8 +36,8 @@ pub mod transit;
 mod wire;
 
 pub use api_key::{KeyTerms, Rotated, Rotation};
-pub use assertions::Assertions;
 pub use asker::{Duty, MayRead, grantable};
+pub use assertions::Assertions;
 pub use batch::typed_router;
 pub use clients::ClientMore;
 pub use credential::{ApiKeyAsk, ClientAsk, NewApiKey, NewClient};
@@ -48,8 +48,8 @@ pub use issuance::{
 };
 pub use push::Feed;
 pub use revoke::Target;
-pub use status_list::Statuses;
 pub use signing::Signing;
+pub use status_list::Statuses;
 pub use transit::transit_router;
 
 #[cfg(test)]

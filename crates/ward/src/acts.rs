@@ -80,8 +80,7 @@ pub const ACTS: &[(&str, &str, &str)] = &[
 ];
 
 /// What is not there: the same for everyone who may come in at all.
-const NOTHING: &[&str] =
-    &["/api", "/api/", "/api/{*rest}", "/v1/transit", "/v1/transit/{*rest}"];
+const NOTHING: &[&str] = &["/api", "/api/", "/api/{*rest}", "/v1/transit", "/v1/transit/{*rest}"];
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +100,8 @@ pub fn of(method: &Method, path: &str) -> Does {
         return Does::Nothing;
     }
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-    let found = ACTS.iter().find(|(verb, route, _)| {
-        (*verb == method || *verb == "ANY") && *route == path
-    });
+    let found =
+        ACTS.iter().find(|(verb, route, _)| (*verb == method || *verb == "ANY") && *route == path);
     match found {
         Some((_, _, act)) => Does::Act(act),
         // WHY: another method of a route that is known is answered 405 by the router.

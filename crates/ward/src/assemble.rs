@@ -40,12 +40,7 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
     let policies = Policies::load(&set.texts.named())
         .map_err(|all| Exit::new(64, all.iter().map(ToString::to_string).collect()))?;
     let policies = Arc::new(policies);
-    let door = auth::Desk {
-        ledger: rooms.ledger.clone(),
-        approvals: rooms.seen.approvals.clone(),
-        uses: rooms.seen.uses.clone(),
-        policies: Arc::new(OperatorPolicies::load().map_err(|told| Exit::new(70, told))?),
-    };
+    let door = door(&rooms)?;
     let rules = Arc::new(ArcSwap::from_pointee(config.approvals.clone()));
     let approving = Approving { journal: rooms.journal.clone(), rules: Arc::clone(&rules) };
     let operators = ward_operators::Desk::new(approving, rooms.seen.approvals.clone());
@@ -53,13 +48,7 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
     let nonce_always = config.oauth.nonce_always;
     let proofs = Arc::new(ward_proof::Desk::new(&clock::random(), clock::now(), nonce_always));
     let gate = gate(&config, &rooms, &policies, &catalogue, &purpose_hash, &proofs);
-    let persons = Persons {
-        journal: rooms.journal.clone(),
-        store: rooms.store.clone(),
-        register: rooms.register.clone(),
-        ledger: rooms.ledger.clone(),
-        operators: operators.clone(),
-    };
+    let persons = persons(&rooms, operators.clone());
     let base = format!("http://{}/scim/v2", config.control);
     let reports = reports(&rooms);
     let issuance = issuance(&config, &rooms, proofs);
@@ -92,11 +81,7 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
         feed: seen.feed,
         statuses: seen.statuses,
         reads: ReadDesk::new(operators.clone(), seen.reads),
-        read_rules: ReadRules {
-            purpose_required: config.operators.purpose_required,
-            per_day: config.operators.reads_per_day,
-            at_once: config.operators.reads_at_once,
-        },
+        read_rules: read_rules(&config),
         purpose_hash,
         recent: seen.recent,
         uses: {
@@ -118,6 +103,33 @@ pub fn app(set: Set, config_file: PathBuf, rooms: Rooms) -> Result<Arc<App>, Exi
         catalogue,
         gate,
     }))
+}
+
+fn door(rooms: &Rooms) -> Result<auth::Desk, Exit> {
+    Ok(auth::Desk {
+        ledger: rooms.ledger.clone(),
+        approvals: rooms.seen.approvals.clone(),
+        uses: rooms.seen.uses.clone(),
+        policies: Arc::new(OperatorPolicies::load().map_err(|told| Exit::new(70, told))?),
+    })
+}
+
+fn persons(rooms: &Rooms, operators: ward_operators::Desk<Approving>) -> Persons {
+    Persons {
+        journal: rooms.journal.clone(),
+        store: rooms.store.clone(),
+        register: rooms.register.clone(),
+        ledger: rooms.ledger.clone(),
+        operators,
+    }
+}
+
+const fn read_rules(config: &Config) -> ReadRules {
+    ReadRules {
+        purpose_required: config.operators.purpose_required,
+        per_day: config.operators.reads_per_day,
+        at_once: config.operators.reads_at_once,
+    }
 }
 
 /// The gate over the open rooms.

@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use keys::Keys;
 pub use operators::{Approvals, Operators};
-pub use tokens::{ApiKeys, Clients, RegisterClient, Issuers, IssueApiKey, ListCredentials, Revoke, Tokens};
+pub use tokens::{
+    ApiKeys, Clients, IssueApiKey, Issuers, ListCredentials, RegisterClient, Revoke, Tokens,
+};
 
 /// Ward: the internal-control system for personal data.
 #[derive(Parser)]

@@ -4,10 +4,10 @@
 //! can turn the journal off. The reference in `docs/config.md` follows this file.
 //! Best test: the table at the end of this file.
 
-pub mod inventory;
 pub mod custody;
-pub mod oauth;
+pub mod inventory;
 pub mod issuers;
+pub mod oauth;
 pub mod operators;
 pub mod signing;
 mod walk;

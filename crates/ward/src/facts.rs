@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use ward_catalogue::{Mode, Route};
 use ward_console::facts::{
-    AccessDetail, AccessPage, AccessesAsk, Credential, CredentialPage, CredentialsAsk, IncidentDetail, IncidentPage, KeyRef, Now, PeoplePage,
-    RecordAsk, RecordPage, RouteState,
+    AccessDetail, AccessPage, AccessesAsk, Credential, CredentialPage, CredentialsAsk,
+    IncidentDetail, IncidentPage, KeyRef, Now, PeoplePage, RecordAsk, RecordPage, RouteState,
 };
 use ward_console::{Facts, FactsError};
 use ward_journal::ReadError;

@@ -87,7 +87,7 @@ pub async fn weakening(
 fn readable(route: &str, body: &[u8]) -> Result<(), Problem> {
     match route {
         "/api/keys/import" => crate::api::keys::readable(body),
-        _ => ward_tokens::readable(route, body),
+        _ => ward_tokens::readable(route, body, crate::clock::now()),
     }
 }
 

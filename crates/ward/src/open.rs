@@ -223,7 +223,7 @@ fn below(new: &Set, kept: &[Set], shares: &[Share], restoring: bool) -> Result<B
     let config = &new.config;
     let others: Vec<&Source> = kept.iter().map(|set| &set.config.custody.source).collect();
     let is_file = |way: &&Source| way.kind() == CustodyKind::File;
-    if others.iter().chain([&&config.custody.source]).all(|way| is_file(way))
+    if others.iter().chain([&&config.custody.source]).all(is_file)
         && !config.key_file.exists()
         && config.custody.previous.is_none()
     {

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::config::custody::Source;
 use crate::exit::{Exit, fail};
+use crate::open::Dealt;
 
 /// Longest passphrase or PIN, bytes.
 const SECRET_BYTES_MAX: u64 = 1024;
@@ -174,7 +175,7 @@ pub fn relocked(
     to: &Source,
     holders: &[String],
     need: u8,
-) -> Result<(Key, custody::Locked, Vec<(String, Zeroizing<String>)>), Exit> {
+) -> Result<(Key, custody::Locked, Dealt), Exit> {
     let dir = config.data.join("custody");
     let (key, locked) = put(to, holders, need, &|new| {
         custody::relock(&dir, old, new, &mut |bytes: &mut [u8]| clock::fill(bytes))
@@ -188,11 +189,7 @@ pub fn relocked(
 ///
 /// # Errors
 /// As [`unlock`].
-pub fn created(
-    config: &Config,
-    holders: &[String],
-    need: u8,
-) -> Result<Vec<(String, Zeroizing<String>)>, Exit> {
+pub fn created(config: &Config, holders: &[String], need: u8) -> Result<Dealt, Exit> {
     let dir = config.data.join("custody");
     let (_, locked) = put(&config.custody.source, holders, need, &|new| {
         custody::create(&dir, new, &mut |bytes: &mut [u8]| clock::fill(bytes))
@@ -201,7 +198,7 @@ pub fn created(
     Ok(dealt(&locked, holders))
 }
 
-fn dealt(locked: &custody::Locked, holders: &[String]) -> Vec<(String, Zeroizing<String>)> {
+fn dealt(locked: &custody::Locked, holders: &[String]) -> Dealt {
     let texts = locked.shares.iter().map(Share::text);
     holders.iter().cloned().zip(texts).collect()
 }

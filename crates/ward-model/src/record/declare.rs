@@ -1,7 +1,8 @@
-//! The macro that turns the list of records into structs, their encoding and one enum.
+//! The macros that turn declared rows into structs with their encoding, and all of them into one
+//! enum.
 
-/// Declares records: `kind Name Lane { column: Type, .. }` in the order of their bytes.
-macro_rules! records {
+/// Declares rows: `kind Name Lane { column: Type, .. }` in the order of their bytes.
+macro_rules! rows {
     ($($(#[$meta:meta])* $kind:literal $name:ident $lane:ident {
         $($(#[$cmeta:meta])* $column:ident: $type:ty,)+
     })+) => {
@@ -16,7 +17,7 @@ macro_rules! records {
             }
 
             impl $name {
-                fn take(input: &mut &[u8]) -> Result<Self, DecodeError> {
+                pub(super) fn take(input: &mut &[u8]) -> Result<Self, DecodeError> {
                     Ok(Self { $($column: <$type>::take(input)?,)+ })
                 }
             }
@@ -30,14 +31,25 @@ macro_rules! records {
                 fn from(row: $name) -> Self { Self::$name(row) }
             }
         )+
+    };
+}
 
+/// Makes one enum of all rows. A kind number that is there twice does not compile.
+macro_rules! records {
+    ($($name:ident),+ $(,)?) => {
         /// Any record.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Record { $($(#[$meta])* $name($name),)+ }
+        pub enum Record {
+            $(
+                #[doc = concat!("[`", stringify!($name), "`]")]
+                $name($name),
+            )+
+        }
 
         impl Record {
             /// Kind numbers and names of every record this version knows.
-            pub const KINDS: &'static [(u16, &'static str)] = &[$(($kind, stringify!($name)),)+];
+            pub const KINDS: &'static [(u16, &'static str)] =
+                &[$((<$name as Row>::KIND, stringify!($name)),)+];
 
             /// Reads a payload: `kind u16 LE | columns`, with nothing after them.
             ///
@@ -46,7 +58,7 @@ macro_rules! records {
             pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
                 let input = &mut &payload[..];
                 let record = match u16::take(input)? {
-                    $($kind => Self::$name($name::take(input)?),)+
+                    $(<$name as Row>::KIND => Self::$name($name::take(input)?),)+
                     kind => return Err(DecodeError::UnknownKind { kind }),
                 };
                 match input.len() {
@@ -71,4 +83,4 @@ macro_rules! records {
     };
 }
 
-pub(super) use records;
+pub(super) use {records, rows};

@@ -407,7 +407,7 @@ fn a_key_nobody_can_say_the_holders_of_goes_with_any_leaver() {
         let (key, since) = (KeyNumber(key), UnixMillis::new(since));
         ward_model::record::KeyHoldersUnknown { key, since }.into()
     };
-    let here = |number| put(number, PersonState::Active);
+    let here = |number| joined(number, PersonState::Active);
     struct Case {
         name: &'static str,
         given: Vec<Record>,
@@ -431,7 +431,7 @@ fn a_key_nobody_can_say_the_holders_of_goes_with_any_leaver() {
         },
         Case {
             name: "he left before it came",
-            given: vec![put(1, PersonState::Left), active(), unknown(1, 3)],
+            given: vec![joined(1, PersonState::Left), active(), unknown(1, 3)],
             leaves: 1,
             want: &[],
         },

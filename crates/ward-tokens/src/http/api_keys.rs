@@ -6,7 +6,7 @@ use axum::http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ward_model::word::{ApiKeyKind, Cause, Role};
-use ward_model::{ApiKeyId, Networks, Problem, Roles};
+use ward_model::{ApiKeyId, Networks, Problem, Roles, UnixMillis};
 
 use super::{Knock, NameBody, end, finish, input, knocked, problem, read};
 use crate::api_key::{KeyTerms, Rotation};
@@ -41,6 +41,13 @@ pub(super) struct ApiKeyRequest {
     expires_at: Option<i64>,
 }
 
+impl ApiKeyRequest {
+    /// When it shall end.
+    pub(super) fn ends(&self, now: UnixMillis) -> Result<UnixMillis, Problem> {
+        end(self.days, self.expires_at, now)
+    }
+}
+
 /// `POST /api/api-keys`.
 pub(super) async fn issue(
     State(issuance): State<Issuance>,
@@ -55,7 +62,7 @@ async fn issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value
     let wanted: ApiKeyRequest = read(body)?;
     let kind = ApiKeyKind::from_name(&wanted.kind)
         .ok_or_else(|| input("kind is person, service, scim, operator or reporter"))?;
-    let expires_at = end(wanted.days, wanted.expires_at, issuance.now())?;
+    let expires_at = wanted.ends(issuance.now())?;
     let roles = wanted.roles.iter().map(|name| {
         Role::from_name(name).ok_or_else(|| {
             input(
@@ -98,6 +105,16 @@ pub(super) struct RotateRequest {
     expires_at: Option<i64>,
 }
 
+impl RotateRequest {
+    /// When the successor shall end, if that is said.
+    pub(super) fn ends(&self, now: UnixMillis) -> Result<Option<UnixMillis>, Problem> {
+        match (self.days, self.expires_at) {
+            (None, None) => Ok(None),
+            (days, at) => end(days, at, now).map(Some),
+        }
+    }
+}
+
 /// `POST /api/api-keys/{id}/rotate`.
 pub(super) async fn rotate(
     State(issuance): State<Issuance>,
@@ -109,10 +126,7 @@ pub(super) async fn rotate(
         let caller = knocked(caller)?;
         let id: i64 = id.parse().map_err(|_| problem(IssueError::NotFound))?;
         let wanted: RotateRequest = read(&body)?;
-        let expires_at = match (wanted.days, wanted.expires_at) {
-            (None, None) => None,
-            (days, at) => Some(end(days, at, issuance.now())?),
-        };
+        let expires_at = wanted.ends(issuance.now())?;
         let rotation = Rotation {
             api_key: ApiKeyId(id),
             overlap_ms: wanted.overlap_hours.unwrap_or(OVERLAP_HOURS).saturating_mul(HOUR_MS),

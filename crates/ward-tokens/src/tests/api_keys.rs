@@ -86,8 +86,7 @@ async fn a_rotation_lets_both_open_until_the_overlap_ends() {
     let ends = NOW.seconds() + 3600;
     assert_eq!((&made["replaces"], &made["predecessor_ends_at"]), (&json!(id), &json!(ends)));
     assert_eq!(made["expires_at"], json!(NOW.plus_ms(30 * ward_model::time::DAY_MS).seconds()));
-    let (before, after) =
-        (world.ledger.terms(ApiKeyId(id)).unwrap(), made["id"].as_i64().unwrap());
+    let (before, after) = (world.ledger.terms(ApiKeyId(id)).unwrap(), made["id"].as_i64().unwrap());
     let successor = world.ledger.terms(ApiKeyId(after)).unwrap();
     assert_eq!(before.replaced_by, ApiKeyId(after));
     assert_eq!(

@@ -61,7 +61,7 @@ pub async fn keys(command: Keys) -> Result<bool> {
             let path = format!("/api/keys/{}/preview", in_url(&kid));
             let shown = client(&remote)?.get(&path).await?.ok()?;
             if preview {
-                show(&remote, &shown, |all| words(all))?;
+                show(&remote, &shown, words)?;
             } else {
                 // Counts come before the act, also for whoever did not ask for them.
                 crate::progress(&words(&shown).join("\n"));

@@ -111,7 +111,8 @@ fn issuers(app: &App) -> Vec<IssuerState> {
 /// A foreign issuer in one line: how far its reports are, and how much of what comes they cover.
 fn foreign_line(issuer: &ward_ledger::foreign::Issuer, now: UnixMillis) -> String {
     let lag = crate::issuers::lag_ms(issuer, now);
-    let lag = lag.map_or_else(|| "no report yet".to_owned(), |ms| format!("{} s behind", ms / 1000));
+    let lag =
+        lag.map_or_else(|| "no report yet".to_owned(), |ms| format!("{} s behind", ms / 1000));
     let share = crate::issuers::coverage(issuer);
     let share = share.map_or_else(String::new, |share| format!(", covers {:.1} %", share * 100.0));
     format!("{} ({lag}{share})", issuer.url)

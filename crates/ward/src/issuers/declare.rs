@@ -199,12 +199,20 @@ mod tests {
         assert_eq!(ledger.foreign_mode(&issuer), IssuerMode::Learning);
         assert_eq!(names(&ledger, &[wanted()]), Vec::<&str>::new());
         let longer = ForeignIssuer { life_seconds_max: 7200, grandfather_days: 30, ..wanted() };
-        assert_eq!(names(&ledger, &[longer.clone()]), ["IssuerDeclared"], "the window is fixed");
+        assert_eq!(
+            names(&ledger, core::slice::from_ref(&longer)),
+            ["IssuerDeclared"],
+            "the window is fixed"
+        );
         let more = ForeignIssuer { holders: vec!["grace".into()], ..longer.clone() };
         assert_eq!(names(&ledger, &[more]), [holder], "nobody is taken away");
         assert_eq!(names(&ledger, &[]), ["IssuerWithdrawn"]);
         assert!(ledger.issuer("login").is_none());
-        assert_eq!(names(&ledger, &[longer.clone()]), ["IssuerDeclared"], "it is back");
+        assert_eq!(
+            names(&ledger, core::slice::from_ref(&longer)),
+            ["IssuerDeclared"],
+            "it is back"
+        );
         let moved = ForeignIssuer { url: "https://new.example".into(), ..longer };
         let told = names(&ledger, &[moved]);
         assert_eq!(told[..3], ["IssuerWithdrawn", "IssuerDeclared", "IssuerModeSet"]);

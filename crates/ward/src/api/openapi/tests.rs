@@ -1,3 +1,5 @@
+//! The document against the table of endpoints, and against itself.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HEAD: &str = "name = \"w.example/log\"\n[issuer]\nurl = \"https://ward.example\"\n\
+const HEAD: &str = "version = 1\nname = \"w.example/log\"\n[issuer]\nurl = \"https://ward.example\"\n\
                     audience = \"shop\"\n[custody]\nroot_on_hosts = []\n";
 const ISSUER: &str = "[issuers.login]\nurl = \"https://login.example\"\n\
                       audiences = [\"shop\"]\nreports = \"synchronous\"\n";
