@@ -533,7 +533,7 @@ def main():
     demo = Demo(program(given.ward), folder / "demo", folder / "log", CUSTOMERS)
     settings = {"audience": AUDIENCE, "alg": "RS256",
                 "clients": [{"id": "shop-app", "secret": "secret-of-a-client"}]}
-    op = subprocess.Popen(["node", str(HOME / "interop/idp/token_op.mjs"), json.dumps(settings)],
+    op = subprocess.Popen(["node", str(HOME / "interop/lib/token_op.mjs"), json.dumps(settings)],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True)
     try:

@@ -50,7 +50,7 @@ pub fn router(issuance: Issuance) -> Router {
 /// The problem its door would answer.
 pub fn readable(route: &str, body: &[u8], now: UnixMillis) -> Result<(), Problem> {
     match route {
-        "/api/api-keys" => read::<api_keys::ApiKeyRequest>(body)?.ends(now).map(drop),
+        "/api/api-keys" => read::<api_keys::ApiKeyRequest>(body)?.ask(now).map(drop),
         "/api/api-keys/{id}/rotate" => read::<api_keys::RotateRequest>(body)?.ends(now).map(drop),
         "/api/clients" => read::<clients::ClientRequest>(body)?.ends(now).map(drop),
         "/api/clients/{id}/secret" => read::<clients::SecretRequest>(body).map(drop),

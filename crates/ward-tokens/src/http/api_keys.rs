@@ -42,9 +42,38 @@ pub(super) struct ApiKeyRequest {
 }
 
 impl ApiKeyRequest {
-    /// When it shall end.
-    pub(super) fn ends(&self, now: UnixMillis) -> Result<UnixMillis, Problem> {
-        end(self.days, self.expires_at, now)
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// The problem its door answers.
+    pub(super) fn ask(self, now: UnixMillis) -> Result<(ApiKeyAsk, KeyTerms), Problem> {
+        let kind = ApiKeyKind::from_name(&self.kind)
+            .ok_or_else(|| input("kind is person, service, scim, operator or reporter"))?;
+        let expires_at = end(self.days, self.expires_at, now)?;
+        let roles = self.roles.iter().map(|name| {
+            Role::from_name(name).ok_or_else(|| {
+                input(
+                    "roles are keys, policy, journal, people, incident, audit, operators, login, \
+                     feed",
+                )
+            })
+        });
+        let roles = roles.collect::<Result<Roles, Problem>>()?;
+        let word = |scope: &String| !scope.is_empty() && !scope.contains(' ');
+        if self.scopes.len() > SCOPES_MAX || !self.scopes.iter().all(word) {
+            return Err(input("scopes are at most 64 names of routes, each without spaces"));
+        }
+        let networks = Networks::parse(self.networks.iter().map(String::as_str))
+            .map_err(|error| input(&error.to_string()))?;
+        let scope = self.scopes.join(" ");
+        let person = |id: String| {
+            person_of(&id).ok_or_else(|| input("answerable is the SCIM id of a person"))
+        };
+        let answerable = self.answerable.map(person).transpose()?;
+        let (name, description) = (self.name, self.description);
+        let terms = KeyTerms { name, description, scope, networks, answerable };
+        let ask = ApiKeyAsk { kind, owner: self.owner.name()?, expires_at, roles };
+        Ok((ask, terms))
     }
 }
 
@@ -60,30 +89,8 @@ pub(super) async fn issue(
 async fn issued(issuance: &Issuance, caller: Knock, body: &[u8]) -> Result<Value, Problem> {
     let caller = knocked(caller)?;
     let wanted: ApiKeyRequest = read(body)?;
-    let kind = ApiKeyKind::from_name(&wanted.kind)
-        .ok_or_else(|| input("kind is person, service, scim, operator or reporter"))?;
-    let expires_at = wanted.ends(issuance.now())?;
-    let roles = wanted.roles.iter().map(|name| {
-        Role::from_name(name).ok_or_else(|| {
-            input(
-                "roles are keys, policy, journal, people, incident, audit, operators, login, feed",
-            )
-        })
-    });
-    let roles = roles.collect::<Result<Roles, Problem>>()?;
-    let word = |scope: &String| !scope.is_empty() && !scope.contains(' ');
-    if wanted.scopes.len() > SCOPES_MAX || !wanted.scopes.iter().all(word) {
-        return Err(input("scopes are at most 64 names of routes, each without spaces"));
-    }
-    let networks = Networks::parse(wanted.networks.iter().map(String::as_str))
-        .map_err(|error| input(&error.to_string()))?;
-    let scope = wanted.scopes.join(" ");
-    let person =
-        |id: String| person_of(&id).ok_or_else(|| input("answerable is the SCIM id of a person"));
-    let answerable = wanted.answerable.map(person).transpose()?;
-    let (name, description) = (wanted.name, wanted.description);
-    let terms = KeyTerms { name, description, scope, networks, answerable };
-    let ask = ApiKeyAsk { kind, owner: wanted.owner.name()?, expires_at, roles };
+    let (ask, terms) = wanted.ask(issuance.now())?;
+    let (kind, roles) = (ask.kind, ask.roles);
     let act = operator_act(caller, "issue api key", 0, body);
     let made = issuance.issue_api_key_under(ask, terms, act).await.map_err(problem)?;
     Ok(json!({
