@@ -11,34 +11,11 @@ import { spawn } from "node:child_process";
 import { randomBytes, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 
-// WHY require: it looks for packages along NODE_PATH, an import does not.
-const { chromium } = createRequire(import.meta.url)("playwright-core");
+import { START_MS_MAX, SIZES, check, chromium, failed, passed, until } from "./lib/browser.mjs";
 
 const LIVE_MS_MAX = 15_000;
-const START_MS_MAX = 240_000;
-const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
-
-let passed = 0;
-let failed = 0;
-
-function check(what, holds, seen = "") {
-  if (holds) passed += 1;
-  else failed += 1;
-  console.log(`${holds ? "ok  " : "FAIL"} ${what}${holds || seen === "" ? "" : `: ${seen}`}`);
-}
-
-async function until(ms, probe) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    if (Date.now() > end) return null;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-}
 
 /** Starts a demo of its own; gives its demo.json, its one-time link and how to stop it. */
 async function startDemo(dir) {

@@ -6,101 +6,19 @@
 // WARD_BIN names the program, WARD_SUITE_DIR a directory to write to, CHROMIUM the browser. It knows
 // the pages, the printed lines and demo.json, and none of Ward's code.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
-// WHY require: it looks for packages along NODE_PATH, an import does not.
-const { chromium } = createRequire(import.meta.url)("playwright-core");
+import {
+  STEP_MS_MAX, check, chromium, failed, operator, passed, press, shot, start, until,
+} from "./lib/browser.mjs";
 
-const STEP_MS_MAX = 15_000;
-const START_MS_MAX = 240_000;
-const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
-
-let passed = 0;
-let failed = 0;
-
-function check(what, holds, seen = "") {
-  if (holds) passed += 1;
-  else failed += 1;
-  console.log(`${holds ? "ok  " : "FAIL"} ${what}${holds || seen === "" ? "" : `: ${seen}`}`);
-}
-
-async function until(ms, probe) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    if (Date.now() > end) return null;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-}
-
-/** Starts Ward; gives what it said that matches `wanted`, and how to stop it. */
-async function start(words, wanted) {
-  const child = spawn(process.env.WARD_BIN, words, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  child.stdout.on("data", (bytes) => { said += bytes; });
-  const found = await until(START_MS_MAX, () => {
-    if (child.exitCode !== null) throw new Error(`ward ${words[0]} ended with ${child.exitCode}`);
-    return said.match(wanted)?.[0];
-  });
-  if (!found) throw new Error(`ward ${words[0]} did not say ${wanted}: ${said}`);
-  const stop = async () => {
-    child.kill("SIGINT");
-    const ended = child.exitCode ?? (await once(child, "exit"))[0];
-    check(`ward ${words[0]} stops cleanly`, ended === 0, ended);
-  };
-  return { found, stop };
-}
-
-/** A browser of one operator: a context with an authenticator that is his alone. */
-async function operator(browser, faults, size = SIZES.desktop) {
-  const context = await browser.newContext({ viewport: size, locale: "en-GB" });
-  const page = await context.newPage();
-  page.on("pageerror", (fault) => faults.push(String(fault)));
-  page.on("console", (said) => {
-    const expected = /status of 40[1349]/.test(said.text());
-    if (said.type() === "error" && !expected) faults.push(said.text());
-  });
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options: {
-    protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true,
-    hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true,
-  } });
-  const tell = (verb, more = {}) => cdp.send(`WebAuthn.${verb}`, { authenticatorId, ...more });
-  return { context, page, tell };
-}
-
-/** Presses a button that asks for a passkey; gives what was said, empty when the page moved on. */
-async function press(page, button, moved) {
-  await page.click(button);
-  const said = page.locator("[data-said]:not(:empty)").first();
-  return Promise.race([
-    page.waitForURL(moved, { timeout: STEP_MS_MAX }).then(() => ""),
-    said.waitFor({ timeout: STEP_MS_MAX }).then(() => said.innerText()),
-  ]);
-}
-
-async function shot(page, shots, name) {
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport);
-    await page.waitForTimeout(200);
-    if (shots) {
-      await page.screenshot({ path: join(shots, `credentials-${name}-${size}.png`), fullPage: true });
-    }
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    check(`${name} fits a ${size}`, over <= 0, `${over} px too wide`);
-  }
-  await page.setViewportSize(SIZES.desktop);
-}
+// Among what is refused here are pages of credentials that are not there.
+const REFUSED = /status of 40[1349]/;
 
 /** One of the demo's operators, signed in; `next` is the page he wanted. */
 async function signedIn(browser, faults, kept, key, next) {
-  const who = await operator(browser, faults);
+  const who = await operator(browser, faults, REFUSED);
   const [passkey] = kept[key].passkey.credentials;
   const plain = (text) => Buffer.from(text, "base64url").toString("base64");
   await who.tell("addCredential", { credential: {
@@ -135,7 +53,7 @@ async function inventory(one, kept, shots) {
     (await page.locator("nav [aria-current=page]").first().innerText()) === "Credentials");
   const rows = await page.getByTestId("credentials").locator("li").count();
   check("credentials are listed", rows >= 5, rows);
-  await shot(page, shots, "list");
+  await shot(page, shots, "credentials", "list");
   await page.selectOption("[name=kind]", "signing_key");
   await page.click("button:text('Show')");
   const kinds = await page.getByTestId("credentials").locator(".card-head .soft").allInnerTexts();
@@ -143,10 +61,10 @@ async function inventory(one, kept, shots) {
     kinds.join(" | "));
   await page.getByTestId("credentials").locator("a").first().click();
   check("a signing key says who could read it", (await page.getByTestId("holders").count()) === 1);
-  await shot(page, shots, "signing-key");
+  await shot(page, shots, "credentials", "signing-key");
   await page.goto(`${kept.origin}/console/credentials?kind=client&warning=expiring`);
   check("nothing matches is said", (await page.innerText("main")).includes("No credential matches"));
-  await shot(page, shots, "empty");
+  await shot(page, shots, "credentials", "empty");
   await page.goto(`${kept.origin}/console/credentials/api-key-1`);
   check("an unknown id is no page", (await page.innerText("main")).includes("no such page"));
 }
@@ -159,19 +77,19 @@ async function issue(one, two, told, kept, shots) {
   await page.fill("[name=scopes]", "staff-customer");
   await page.fill("[name=networks]", "127.0.0.0/8");
   await page.fill("[name=days]", "10");
-  await shot(page, shots, "new");
+  await shot(page, shots, "credentials", "new");
   await page.click("button:text('Propose')");
   await page.waitForLoadState();
   const waits = page.getByTestId("waits");
   check("issuing waits for another operator", (await waits.count()) === 1, page.url());
-  await shot(page, shots, "waits");
+  await shot(page, shots, "credentials", "waits");
   const proposal = await page.locator("main a[href^='/console/approvals/']").getAttribute("href");
   await consents(two, `${kept.origin}${proposal}`);
   await page.click("button:text('Send it again')");
   await page.waitForLoadState();
   const key = await page.locator("[data-testid=api-key] code").innerText();
   check("the key is shown", /^ward_service_[0-9A-Za-z]{36}$/.test(key), key);
-  await shot(page, shots, "shown");
+  await shot(page, shots, "credentials", "shown");
   check("it opens the gate", (await read(told, key)) === 200);
   await page.click("text=Its page");
   await page.waitForLoadState();
@@ -181,7 +99,7 @@ async function issue(one, two, told, kept, shots) {
   check("its page shows it no more", !text.includes(key));
   const used = await page.getByTestId("consumers").innerText();
   check("who used it", used.includes("staff-customer"), used);
-  await shot(page, shots, "api-key");
+  await shot(page, shots, "credentials", "api-key");
   return key;
 }
 
@@ -198,7 +116,7 @@ async function endOf(one, two, told, kept, key, shots) {
   const next = await page.locator("[data-testid=api-key] code").innerText();
   check("a successor is shown", next !== key && next.startsWith("ward_service_"), next);
   check("both open", (await read(told, key)) === 200 && (await read(told, next)) === 200);
-  await shot(page, shots, "successor");
+  await shot(page, shots, "credentials", "successor");
   await page.goto(old);
   check("the old one is ending", (await page.innerText("main")).includes("ending"));
   await page.click("button:text('Revoke this API key now')");
@@ -206,7 +124,7 @@ async function endOf(one, two, told, kept, key, shots) {
   check("revoked at once", (await page.innerText("main")).includes("revoked"));
   check("the old one opens nothing", (await read(told, key)) === 401);
   check("its successor does", (await read(told, next)) === 200);
-  await shot(page, shots, "revoked");
+  await shot(page, shots, "credentials", "revoked");
 }
 
 async function main() {

@@ -8,38 +8,15 @@
 // WARD_BIN names the program, WARD_SUITE_DIR a directory to write to, CHROMIUM the browser. It knows
 // the pages, the printed lines and demo.json, and none of Ward's code.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-// WHY require: it looks for packages along NODE_PATH, an import does not.
-const { chromium } = createRequire(import.meta.url)("playwright-core");
-
-const STEP_MS_MAX = 15_000;
-const START_MS_MAX = 240_000;
-const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
-
-let passed = 0;
-let failed = 0;
-
-function check(what, holds, seen = "") {
-  if (holds) passed += 1;
-  else failed += 1;
-  console.log(`${holds ? "ok  " : "FAIL"} ${what}${holds || seen === "" ? "" : `: ${seen}`}`);
-}
-
-async function until(ms, probe) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const found = await probe();
-    if (found) return found;
-    if (Date.now() > end) return null;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-}
+import {
+  STEP_MS_MAX, check, chromium, failed, operator, passed, press, shot, start, until,
+} from "./lib/browser.mjs";
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -49,66 +26,6 @@ async function freePort() {
   return port;
 }
 
-/** Starts Ward; gives what it said that matches `wanted`, and how to stop it. */
-async function start(words, wanted) {
-  const child = spawn(process.env.WARD_BIN, words, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  child.stdout.on("data", (bytes) => { said += bytes; });
-  const found = await until(START_MS_MAX, () => {
-    if (child.exitCode !== null) throw new Error(`ward ${words[0]} ended with ${child.exitCode}`);
-    return said.match(wanted)?.[0];
-  });
-  if (!found) throw new Error(`ward ${words[0]} did not say ${wanted}: ${said}`);
-  const stop = async () => {
-    child.kill("SIGINT");
-    const ended = child.exitCode ?? (await once(child, "exit"))[0];
-    check(`ward ${words[0]} stops cleanly`, ended === 0, ended);
-  };
-  return { found, stop };
-}
-
-/** A browser of one operator: a context with an authenticator that is his alone. */
-async function operator(browser, faults, size = SIZES.desktop) {
-  const context = await browser.newContext({ viewport: size, locale: "en-GB" });
-  const page = await context.newPage();
-  page.on("pageerror", (fault) => faults.push(String(fault)));
-  page.on("console", (said) => {
-    const expected = /status of 40[139]/.test(said.text());
-    if (said.type() === "error" && !expected) faults.push(said.text());
-  });
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options: {
-    protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true,
-    hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true,
-  } });
-  const tell = (verb, more = {}) => cdp.send(`WebAuthn.${verb}`, { authenticatorId, ...more });
-  return { context, page, tell };
-}
-
-/** Presses a button that asks for a passkey; gives what was said, empty when the page moved on. */
-async function press(page, button, moved) {
-  await page.click(button);
-  const said = page.locator("[data-said]:not(:empty)").first();
-  return Promise.race([
-    page.waitForURL(moved, { timeout: STEP_MS_MAX }).then(() => ""),
-    said.waitFor({ timeout: STEP_MS_MAX }).then(() => said.innerText()),
-  ]);
-}
-
-async function shot(page, shots, name) {
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport);
-    await page.waitForTimeout(200);
-    if (shots) {
-      await page.screenshot({ path: join(shots, `operators-${name}-${size}.png`), fullPage: true });
-    }
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    check(`${name} fits a ${size}`, over <= 0, `${over} px too wide`);
-  }
-  await page.setViewportSize(SIZES.desktop);
-}
-
 async function enrol(who, link, shots, userName) {
   const { page } = who;
   await page.goto(link);
@@ -116,7 +33,7 @@ async function enrol(who, link, shots, userName) {
     await page.fill("[name=user_name]", userName);
     await page.fill("[name=display_name]", "Seoyeon Kim");
   }
-  await shot(page, shots, userName ? "enrol-first" : "enrol-second");
+  await shot(page, shots, "operators", userName ? "enrol-first" : "enrol-second");
   const said = await press(page, "button:text('Register a passkey')", (url) => url.pathname === "/");
   check(`${userName ?? "the second"} registers a passkey and is signed in`, said === "", said);
 }
@@ -143,7 +60,7 @@ async function fresh(browser, faults, dir, shots) {
   check("the link works once", used.status === 403, used.status);
   await one.page.goto(`${origin}/console/operators`);
   check("he is told that he is alone", (await one.page.innerText("main")).includes("There is one operator"));
-  await shot(one.page, shots, "alone");
+  await shot(one.page, shots, "operators", "alone");
   await one.page.fill("[data-testid=enrol-other] [name=person]", "two@example.com");
   for (const role of ["keys", "policy", "operators"]) {
     await one.page.check(`[data-testid=enrol-other] [value=${role}]`);
@@ -151,12 +68,12 @@ async function fresh(browser, faults, dir, shots) {
   await one.page.click("[data-testid=enrol-other] button");
   const second = await one.page.locator("[data-testid=link] code").innerText();
   check("a link for the second is shown", second.startsWith(`${origin}/console/enrol?key=`), second);
-  await shot(one.page, shots, "link");
+  await shot(one.page, shots, "operators", "link");
 
   const two = await operator(browser, faults);
   await enrol(two, second, shots);
   await one.page.goto(`${origin}/console/operators`);
-  await shot(one.page, shots, "two");
+  await shot(one.page, shots, "operators", "two");
   const card = () => one.page.getByTestId("operators").locator("li.card").filter({ hasText: "two@example.com" });
   const change = async () => {
     await one.page.goto(`${origin}/console/operators`);
@@ -170,7 +87,7 @@ async function fresh(browser, faults, dir, shots) {
   const proposal = one.page.url();
   const own = await one.page.getByTestId("why-not").innerText();
   check("its proposer cannot consent", own.includes("You proposed this"), own);
-  await shot(one.page, shots, "proposed");
+  await shot(one.page, shots, "operators", "proposed");
   await one.page.goto(`${origin}/console/operators`);
   const before = await card().locator(".chip").allInnerTexts();
   check("nothing has changed", before.includes("policy"), before.join(" "));
@@ -179,9 +96,9 @@ async function fresh(browser, faults, dir, shots) {
   const waiting = await two.page.getByTestId("waiting").innerText();
   check("Now counts what waits", waiting === "1", waiting);
   await two.page.click("nav >> text=Approvals");
-  await shot(two.page, shots, "approvals");
+  await shot(two.page, shots, "operators", "approvals");
   await two.page.goto(proposal);
-  await shot(two.page, shots, "to-consent");
+  await shot(two.page, shots, "operators", "to-consent");
   const digest = await two.page.getByTestId("digest").innerText();
   check("he sees the exact digest", /^[0-9a-f]{64}$/.test(digest), digest);
   await two.page.click("button:text('Consent with a passkey')");
@@ -190,7 +107,7 @@ async function fresh(browser, faults, dir, shots) {
     return said.includes("1 of 1");
   });
   check("he consents with his passkey", consented);
-  await shot(two.page, shots, "consented");
+  await shot(two.page, shots, "operators", "consented");
   await change();
   check("asked again, it is done", one.page.url().endsWith("/console/operators"), one.page.url());
   const after = await card().locator(".chip").allInnerTexts();
@@ -200,7 +117,7 @@ async function fresh(browser, faults, dir, shots) {
   await one.page.goto(`${origin}/console/operators`);
   const door = await one.page.locator("[data-passkey=get]").count();
   check("signing out closes the pages", door === 1, door);
-  await shot(one.page, shots, "sign-in");
+  await shot(one.page, shots, "operators", "sign-in");
   const back = await press(one.page, "[data-passkey=get]", (url) => url.pathname === "/console/operators");
   check("a passkey signs in again, and goes where he wanted", back === "", back);
   await Promise.all([one.context.close(), two.context.close()]);
@@ -233,7 +150,7 @@ async function demo(browser, faults, dir, shots) {
   await two.page.goto(`${origin}/console/approvals/${approval}`);
   const effect = await two.page.getByTestId("effect").innerText();
   check("he reads what becomes weaker", effect.includes("What becomes weaker"), effect);
-  await shot(two.page, shots, "issuer-learning");
+  await shot(two.page, shots, "operators", "issuer-learning");
   await two.page.click("button:text('Consent with a passkey')");
   await until(STEP_MS_MAX, async () => {
     return (await two.page.getByTestId("consents").innerText().catch(() => "")).includes("1 of 1");
@@ -245,7 +162,7 @@ async function demo(browser, faults, dir, shots) {
   await two.page.goto(origin);
   const trust = await two.page.getByTestId("trust").innerText();
   check("and Now shows the issuer learning", trust.includes("learning"), trust);
-  await shot(two.page, shots, "now");
+  await shot(two.page, shots, "operators", "now");
   await two.context.close();
   await stop();
 }
